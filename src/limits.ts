@@ -1,0 +1,65 @@
+/**
+ * Every bound of the system in one place, with its unit and its reason. Nothing that a peer can make grow is
+ * without one. What operators may want to change is a script parameter whose default is taken from here.
+ */
+export const limits = {
+  /** Bytes of a datagram that we read: the most that UDP can carry. */
+  datagramBytesMax: 65_535,
+  /** Header lines of one message. RFC 4475's longest has 40; a thousand Vias must cost a 400, not a stall. */
+  headersMax: 512,
+  /** Bytes of one header line, folded lines included. */
+  headerBytesMax: 16_384,
+  /** Via header values that we are ready to copy into a response. */
+  viasMax: 70,
+  /** Values of Route that we follow. */
+  routesMax: 64,
+  /** Contacts in one REGISTER. */
+  contactsMax: 64,
+  /** Bytes of a Request-URI or of any URI that a script sets. */
+  uriBytesMax: 2_048,
+
+  /** Live transactions (server and client together); beyond it new requests get 503. */
+  transactionsMax: 200_000,
+  /** Branches of one response context: Kamailio's max_branches. */
+  branchesMax: 12,
+  /** RFC 5393 §5: Max-Breadth that we assume if a request carries none. */
+  maxBreadthDefault: 60,
+  /** RFC 3261 §8.1.1.6. */
+  maxForwardsDefault: 70,
+
+  /** Kamailio's max_while_loops. */
+  whileLoopsMax: 100,
+  /** Kamailio's max_recursive_level: nested blocks and routes. */
+  routeDepthMax: 256,
+  /** Values of $avp and records of $xavp that one message may hold. */
+  avpsPerMessageMax: 1_024,
+  /** Compiled regular expressions kept for patterns that are known only at run time. */
+  dynamicPatternsMax: 512,
+  /** Milliseconds after which a suspended script run is ended with a 500. */
+  scriptWaitMillisecondsMax: 30_000,
+  /** Script runs that may be suspended at one time. */
+  suspendedRunsMax: 20_000,
+
+  /** Bindings in memory; the store may hold more. */
+  bindingsMax: 1_000_000,
+  /** Contacts of one address-of-record if max_contacts does not say less. */
+  bindingsPerAorMax: 64,
+
+  learnedMax: 50_000,
+  learnedPerFlowMax: 16,
+  learnedPerAddressMax: 256,
+  learnedPerPrefixMax: 10_000,
+  learnedNewPerSecondPerPrefixMax: 50,
+
+  outboxMessagesPerAorMax: 32,
+  outboxBytesPerAorMax: 65_536,
+  outboxBytesMax: 67_108_864,
+  outboxSecondsMax: 86_400,
+
+  /** Digest nonces whose nonce-count window we remember. */
+  noncesMax: 100_000,
+  /** Entries of one $sht table. */
+  htableEntriesMax: 1_000_000,
+  /** Host names remembered with their addresses. */
+  dnsNamesMax: 4_096,
+} as const

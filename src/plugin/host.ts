@@ -1,0 +1,65 @@
+import type { OpenDatabase } from '../database/database.ts'
+import type { ProxyCore } from '../proxy/proxy.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Metrics } from '../runtime/metrics.ts'
+import type { Random } from '../runtime/random.ts'
+import type { SipMessage } from '../sip/message.ts'
+import type { OpenTable } from '../store/table.ts'
+import type { TransactionLayer } from '../transaction/transaction.ts'
+import type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
+import type { RouteContext } from './route-context.ts'
+
+/**
+ * What a plugin's setup gets: the router's services, and its own parameters. Built-in plugins have nothing else;
+ * what they need, users' plugins can have.
+ */
+export interface PluginHost {
+  readonly clock: Clock
+  readonly random: Random
+  /** Carries the module's name. */
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly sockets: SocketTable
+  readonly proxy: ProxyCore
+  readonly transactions: TransactionLayer
+  readonly script: ScriptHost
+  /** A durable table of this name; opened once, shared by all who name it. */
+  readonly openTable: OpenTable
+  /** By URL, as Kamailio's db_url says it. Rejects with an Error that says what is wrong. */
+  readonly openDatabase: OpenDatabase
+  /** The file a relative path in a parameter means: seen from the script's directory. */
+  resolvePath(path: string): string
+  /** Globals of the script by name, defaults filled in. */
+  global(name: string): string | number
+  /** `group.name = value` of the script: $sel(cfg_get.group.name). */
+  readonly customGlobals: Map<string, string | number>
+  readonly defines: ReadonlyMap<string, string>
+  /** What another plugin, named in `uses`, exported; undefined for an optional one that is not loaded. */
+  exportsOf<T>(plugin: string): T | undefined
+  /** Sends octets that are no SIP message (NAT keepalives). */
+  sendRaw(socket: ListenSocket, text: string, address: string, port: number): void
+  /**
+   * Hears of every request and reply as it arrives, before the script: flows that are alive. Must be cheap and
+   * must not throw. Keepalive datagrams (CRLF, zeros) come with message null.
+   */
+  onArrival(listener: (message: SipMessage | null, flow: Flow) => void): void
+  /** ICMP and other errors of sending to a flow. */
+  onSendError(listener: (flow: Flow, code: string) => void): void
+  /** Every so many milliseconds until close; the first time after one interval. Errors are logged, never fatal. */
+  every(milliseconds: number, run: () => void | Promise<void>): void
+}
+
+export interface ScriptHost {
+  hasRoute(kind: RouteContext['kind'], name: string): boolean
+  /**
+   * Runs `event_route[name]` with a message (a made-up one if null) and says what it returned; undefined if
+   * there is no such route. `prepare` may set what the event's variables read.
+   */
+  runEvent(
+    name: string,
+    message: SipMessage | null,
+    flow: Flow | null,
+    prepare?: (context: RouteContext) => void,
+  ): number | undefined | Promise<number>
+}

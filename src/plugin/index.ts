@@ -1,0 +1,47 @@
+/** `viaduct/plugin`: everything that a plugin, built in or a user's own, may import. */
+export {
+  type ArgumentDeclaration,
+  ArgumentProblem,
+  anyRoute,
+  everyIndex,
+  type FunctionDeclaration,
+  type Index,
+  type ParamDeclaration,
+  type RouteKind,
+  type Value,
+  type VariableAccess,
+  type VariableDeclaration,
+  type VariableImplementation,
+} from '../../grammar/declarations.ts'
+export type { Pattern } from '../../grammar/program.ts'
+export { type Database, DatabaseError, type DatabaseValue, type Row } from '../database/database.ts'
+export { limits } from '../limits.ts'
+export type {
+  BranchEnd,
+  OwnRequest,
+  ProxyCore,
+  ProxySettings,
+  ReplyOptions,
+  ResponseContext,
+} from '../proxy/proxy.ts'
+export { createTarget, type Target } from '../proxy/target.ts'
+export type { Clock, Timer } from '../runtime/clock.ts'
+export type { Log } from '../runtime/log.ts'
+export type { Counter, Metrics } from '../runtime/metrics.ts'
+export type { Random } from '../runtime/random.ts'
+export { HeaderId, headerId } from '../sip/header-id.ts'
+export type { SipMessage } from '../sip/message.ts'
+export { Method, methodMask } from '../sip/method.ts'
+export type { Table } from '../store/table.ts'
+export type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
+export type { PluginHost, ScriptHost } from './host.ts'
+export {
+  type ArgumentValues,
+  definePlugin,
+  type FunctionImplementation,
+  type ParamValues,
+  type PluginDefinition,
+  type PluginInstance,
+} from './plugin.ts'
+export type { RouteContext } from './route-context.ts'
+export type { AuthenticatedUser, AvpStore, MessageScope, RecordStore } from './scope.ts'

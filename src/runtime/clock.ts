@@ -1,0 +1,29 @@
+/**
+ * Time as the rest of the program sees it: one monotonic clock for every lifetime and timer, one wall clock
+ * for display and for what must be understood after a restart. Tests own both (src/testing/clock.ts).
+ */
+export interface Clock {
+  /** Monotonic milliseconds. Only differences mean something; a jump of the host's date changes nothing. */
+  now(): number
+  /** Unix time in milliseconds. Never used to decide whether something has expired while we run. */
+  wall(): number
+  /** Calls `fire` once, `delayMs` milliseconds from now. Never keeps the process alive on its own. */
+  schedule(delayMs: number, fire: () => void): Timer
+}
+
+export interface Timer {
+  /** Safe to call more than once, and after the timer has fired. */
+  cancel(): void
+}
+
+export function systemClock(): Clock {
+  return {
+    now: () => performance.now(),
+    wall: () => Date.now(),
+    schedule(delayMs, fire) {
+      const handle = setTimeout(fire, delayMs)
+      handle.unref()
+      return { cancel: () => clearTimeout(handle) }
+    },
+  }
+}

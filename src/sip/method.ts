@@ -1,0 +1,31 @@
+/**
+ * Methods as bits, so that a test for "INVITE|MESSAGE" is one AND. The names and the order of the first
+ * fourteen are Kamailio's; a method not listed here is `other` and compared by its name. Methods are
+ * case-sensitive (RFC 3261 §7.1).
+ */
+export const Method = {
+  INVITE: 1 << 0,
+  CANCEL: 1 << 1,
+  ACK: 1 << 2,
+  BYE: 1 << 3,
+  INFO: 1 << 4,
+  REGISTER: 1 << 5,
+  SUBSCRIBE: 1 << 6,
+  NOTIFY: 1 << 7,
+  MESSAGE: 1 << 8,
+  OPTIONS: 1 << 9,
+  PRACK: 1 << 10,
+  UPDATE: 1 << 11,
+  REFER: 1 << 12,
+  PUBLISH: 1 << 13,
+  other: 1 << 14,
+} as const
+
+const masks: ReadonlyMap<string, number> = new Map(
+  Object.entries(Method).filter(([name]) => name !== 'other'),
+)
+
+/** The bit of a method name, `Method.other` if it has none. */
+export function methodMask(name: string): number {
+  return masks.get(name) ?? Method.other
+}
