@@ -25,6 +25,9 @@ export interface ProxyCore {
   /** Hears of every branch's end: how flows are proven, and how dead ones are found. */
   onBranchEnd(listener: (end: BranchEnd) => void): void
   readonly contextCount: number
+  /** All living contexts, oldest first: tm.list, t_cancel_callid. */
+  contexts(): Iterable<ResponseContext>
+  readonly statistics: ProxyStatistics
   settings: ProxySettings
   /** Given by script/run: what runs the routes that a context armed. */
   handlers: ProxyHandlers
@@ -46,6 +49,31 @@ export interface ProxySettings {
   /** `User-Agent: ...` line for our own requests; '' for none. */
   userAgentHeader: string
   maxForwardsDefault: number
+  /** A later provisional response starts fr_inv_timer anew (Kamailio: restart_fr_on_each_reply). */
+  restartTimerOnEachReply: boolean
+  /** Milliseconds from the request's arrival after which no branch of it lives on (max_inv_lifetime, max_noninv_lifetime). */
+  maxLifetimeInvite: number
+  maxLifetimeNonInvite: number
+  /** A 6xx does not forbid further branches (disable_6xx_block). */
+  disable6xxBlock: boolean
+  /** CANCELs of our own making say why: `Reason: SIP;cause=200;text="Call completed elsewhere"` (RFC 3326). */
+  localCancelReason: boolean
+}
+
+/** Numbers since the start: what tm.stats, sl.stats and the exporters show. */
+export interface ProxyStatistics {
+  created: number
+  freed: number
+  /** Requests of our own. */
+  local: number
+  repliesReceived: number
+  repliesGenerated: number
+  repliesSent: number
+  /** Final responses sent statefully by class, index 2 to 6. */
+  readonly finalByClass: number[]
+  /** Stateless answers by status code. */
+  readonly statelessReplies: Map<number, number>
+  statelessAcks: number
 }
 
 export interface StatelessProxy {
@@ -80,7 +108,12 @@ export interface ForwardOptions {
 
 export interface ResponseContext {
   readonly server: ServerTransaction
+  /** What was relayed first: the request as received, or with msg_apply_changes() applied. */
   readonly request: SipMessage
+  /** What the script had changed when it relayed first; a failure route starts from a clone of it. Null before. */
+  readonly edits: EditList | null
+  /** The Request-URI's branch of that first relay: `$ru` of a failure route. Null before. */
+  readonly firstTarget: Target | null
   readonly flow: Flow
   readonly scope: object
   readonly branches: readonly Branch[]
@@ -99,6 +132,29 @@ export interface ResponseContext {
   readonly bestStatus: number
   readonly bestResponse: SipMessage | null
   readonly isCancelled: boolean
+  /** The Kamailio error of the last relay() that failed, 0 if none: answered by finishScript() if nobody else does. */
+  readonly relayError: number
+  /** Send 100 Trying when an INVITE is relayed (t_set_auto_inv_100); undefined for the setting. */
+  autoInvite100?: boolean
+  /** A 6xx is treated like any other failure (t_set_disable_6xx). */
+  disable6xx?: boolean
+  /** No further addresses of a host name after the first (t_set_disable_failover). */
+  disableFailover?: boolean
+  /** Milliseconds; 0 for the setting. */
+  maxLifetime?: number
+  /** Milliseconds instead of T1 and T2, 0 for the default; apply to branches created from now on (t_set_retr). */
+  t1?: number
+  t2?: number
+  /** Waiting for a resume() that a plugin announced: finishScript() leaves it alone. */
+  readonly isSuspended: boolean
+  /** t_suspend: whoever calls resume() goes on with it. False if it is answered already. */
+  suspend(): boolean
+  /** t_continue: runs that route (kind request) again for the request. False if it was not suspended. */
+  resume(route: string): boolean
+  /** t_drop_replies: forgets what earlier branches answered. `last`: of the last serial leg only. */
+  dropResponses(which: 'all' | 'last' | 'none'): void
+  /** RFC 3261 §16.10 for the whole INVITE, as if its CANCEL had come. `headers`: complete lines, e.g. Reason. */
+  cancel(headers?: string): void
   /** The script declared that it wants nothing more done with an unanswered context (t_release). */
   release(): void
   /**
@@ -164,6 +220,10 @@ export interface ProxyHandlers {
   onFailure(context: ResponseContext, route: string): void | Promise<void>
   /** event_route[tm:branch-failure:N]. */
   onBranchFailure(context: ResponseContext, route: string, branch: Branch): void | Promise<void>
+  /** t_continue(): runs request route `route` for a context that was suspended; finishScript() when it has ended. */
+  onContinue?(context: ResponseContext, route: string): void | Promise<void>
+  /** onsend_route: the datagram of a request, ready to leave. False keeps it back. */
+  onSend?(request: SipMessage, text: string, flow: Flow): boolean
   /** Any response before it leaves us or after the transaction ended: for statistics and events. */
   onLocalResponse?(context: ResponseContext, statusCode: number): void
 }

@@ -22,6 +22,13 @@ export interface ServerTransaction {
   respond(statusCode: number, text: string): boolean
   /** Set by who owns the transaction: the response context. */
   user: ServerTransactionUser | null
+  /** The script called force_rport(): responses go to the request's source port whatever its Via says. */
+  forceRport?: boolean
+  /**
+   * Forgets a transaction that will never be answered (RFC 4320 §4.2: a non-INVITE that timed out; a script
+   * that neither answered nor relayed). Nothing is sent; the user hears nothing more.
+   */
+  release?(): void
 }
 
 export interface ServerTransactionUser {
@@ -40,6 +47,8 @@ export interface ClientTransaction {
   readonly flow: Flow
   readonly lastStatus: number
   readonly isTerminated: boolean
+  /** Who was given to createClient. */
+  readonly user?: ClientTransactionUser
   /**
    * RFC 3261 §9.1: sends CANCEL now, or as soon as a provisional response allows it. Does nothing once a final
    * response is here. `headers`: complete lines, e.g. Reason.
@@ -131,6 +140,9 @@ export interface ClientOptions {
   finalResponseInvite?: number
   /** Send once and never again (an unproven flow: learning.md T5). */
   retransmissionsMax?: number
+  /** Milliseconds instead of the layer's T1 and T2 (Kamailio: t_set_retr). */
+  t1?: number
+  t2?: number
 }
 
 /** How the layer sends: given by server.ts. */
