@@ -1,0 +1,128 @@
+import { createRequire } from 'node:module'
+import type { Database, RootDatabase } from 'lmdb'
+import { sortedKeys } from './memory.ts'
+import type { OpenTable, Store, Table } from './table.ts'
+
+/**
+ * Tables in an LMDB environment (package lmdb): one environment per data directory, one database per table.
+ * Reads come from memory-mapped pages; writes of one turn of the loop become one commit (about 4 microseconds a
+ * put in a batch, half a millisecond for a put that waits alone). A fulfilled put has been handed to the kernel:
+ * kill -9 of the process cannot undo it; LMDB then flushes to the disk, and `flushed()` waits for that too.
+ * docs/decisions/0006-location-store.md has the measurements.
+ */
+export interface LmdbOptions {
+  path: string
+  /** The directory cannot be written: reads go on, every write is refused. */
+  readOnly: boolean
+}
+
+/** Bytes of a key that LMDB takes; a longer one is refused. */
+const keyBytesMax = 1_900
+/** Tables of one environment. */
+const tablesMax = 128
+
+export function lmdbStore({ path, readOnly }: LmdbOptions): Store {
+  const { open: openEnvironment } = loadLmdb()
+  const environment = openEnvironment({ path, readOnly, maxDbs: tablesMax, noSubdir: true })
+  const tables = new Map<string, LmdbTable<unknown>>()
+  const open: OpenTable = <R>(name: string) => {
+    const existing = tables.get(name)
+    if (existing !== undefined) return existing as unknown as Table<R>
+    const created = new LmdbTable<R>(openDatabase(environment, name), readOnly)
+    tables.set(name, created as unknown as LmdbTable<unknown>)
+    return created
+  }
+  return {
+    open,
+    description: readOnly ? `lmdb ${path} (read-only)` : `lmdb ${path}`,
+    async close() {
+      for (const table of tables.values()) await table.flushed()
+      await environment.close()
+    },
+  }
+}
+
+/** Loaded when somebody asks for it: a router without a data directory runs without the native addon. */
+function loadLmdb(): typeof import('lmdb') {
+  return createRequire(import.meta.url)('lmdb')
+}
+
+/** No shared structures: each record can be read by itself, whatever was lost beside it. */
+function openDatabase(environment: RootDatabase, name: string): Database<unknown, string> | null {
+  try {
+    return environment.openDB<unknown, string>({ name, encoding: 'msgpack' })
+  } catch (error) {
+    if (String(error).includes('read only') || String(error).includes('MDB_NOTFOUND')) return null
+    throw error
+  }
+}
+
+class LmdbTable<R> implements Table<R> {
+  /** Null: the environment is read-only and the table was never made. */
+  readonly #database: Database<unknown, string> | null
+  readonly #readOnly: boolean
+  /** What was written and is not committed yet, so that a write is visible at once. */
+  readonly #pending = new Map<string, { record: R | undefined }>()
+
+  constructor(database: Database<unknown, string> | null, readOnly: boolean) {
+    this.#database = database ?? null
+    this.#readOnly = readOnly
+  }
+
+  get(key: string): R | undefined {
+    const pending = this.#pending.get(key)
+    if (pending !== undefined) return pending.record
+    return this.#database?.get(key) as R | undefined
+  }
+
+  put(key: string, record: R): Promise<void> {
+    return this.#write(key, record)
+  }
+
+  remove(key: string): Promise<void> {
+    return this.#write(key, undefined)
+  }
+
+  *entries(options: { prefix?: string; from?: string; limit?: number } = {}): IterableIterator<[string, R]> {
+    let left = options.limit ?? Number.POSITIVE_INFINITY
+    const prefix = options.prefix ?? ''
+    const start = options.from !== undefined && options.from > prefix ? options.from : prefix
+    const fresh = sortedKeys(this.#pending.keys(), options)
+    let next = 0
+    for (const { key, value } of this.#database?.getRange({ start }) ?? []) {
+      if (typeof key !== 'string' || !key.startsWith(prefix)) break
+      for (; next < fresh.length && (fresh[next] ?? '') <= key; next++) {
+        const record = this.#pending.get(fresh[next] ?? '')?.record
+        if (record !== undefined && left-- > 0) yield [fresh[next] ?? '', record]
+      }
+      if (left <= 0) return
+      if (!this.#pending.has(key) && left-- > 0) yield [key, value as R]
+    }
+    for (; next < fresh.length; next++) {
+      const record = this.#pending.get(fresh[next] ?? '')?.record
+      if (record !== undefined && left-- > 0) yield [fresh[next] ?? '', record]
+    }
+  }
+
+  /** Without what is not committed yet. */
+  get count(): number {
+    const stats = this.#database?.getStats() as { entryCount?: number } | undefined
+    return stats?.entryCount ?? 0
+  }
+
+  async flushed(): Promise<void> {
+    if (!this.#readOnly) await this.#database?.flushed
+  }
+
+  async #write(key: string, record: R | undefined): Promise<void> {
+    if (this.#database === null || this.#readOnly) throw new Error('the store is read-only')
+    if (Buffer.byteLength(key) > keyBytesMax) throw new Error(`a key of more than ${keyBytesMax} octets`)
+    const entry = { record }
+    this.#pending.set(key, entry)
+    try {
+      await (record === undefined ? this.#database.remove(key) : this.#database.put(key, record))
+    } finally {
+      if (this.#pending.get(key) === entry) this.#pending.delete(key)
+    }
+  }
+}

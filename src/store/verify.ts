@@ -1,0 +1,129 @@
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+
+/**
+ * Is an LMDB data file whole? LMDB maps the file into memory, so a page that a torn copy or a full disk cut off
+ * is no error there but a signal that ends the process. So we look first, with plain reads: the newest meta page
+ * and every page that its trees reach must lie inside the file and carry its own number.
+ *
+ * Layout (data version 2, 64 bit, little endian): a page starts with its number (8 octets), a transaction number
+ * (8), two unused, flags (2), and the bounds of its node offsets (2 + 2), counted from the end of this header; an
+ * overflow page has its length in pages in place of the bounds. The last page number may lie beyond the end of a sound file (pages given back
+ * within the transaction that took them are never written), which is why the trees are walked.
+ */
+export function faultOfDataFile(path: string): string | null {
+  if (!existsSync(path)) return null
+  const file = openSync(path, 'r')
+  try {
+    const size = fstatSync(file).size
+    return size === 0 ? null : faultOfTrees(file, size)
+  } finally {
+    closeSync(file)
+  }
+}
+
+/**
+ * True if a process (this one included) has the environment open: then its pages change while we look, and
+ * whoever opened it has looked already. Linux only; elsewhere we cannot know and say so.
+ */
+export function isOpenSomewhere(lockPath: string): boolean {
+  if (!existsSync(lockPath)) return false
+  try {
+    const inode = `:${statSync(lockPath).ino} `
+    return readFileSync('/proc/locks', 'latin1').includes(inode)
+  } catch {
+    return true
+  }
+}
+
+const headerBytes = 24
+const metaMagic = 0xbeefc0de
+const dataVersion = 2
+const branchPage = 0x01
+const leafPage = 0x02
+const overflowPage = 0x04
+const fixedLeafPage = 0x20
+const overflowNode = 0x01
+const treeNode = 0x02
+const nodeHeaderBytes = 8
+const treeRootOffset = 40
+const noPage = 0xffff_ffff_ffff_ffffn
+
+interface Meta {
+  pageBytes: number
+  roots: bigint[]
+  transaction: bigint
+}
+
+function faultOfTrees(file: number, size: number): string | null {
+  const meta = newestMeta(file, size)
+  if (typeof meta === 'string') return meta
+  const page = Buffer.alloc(meta.pageBytes)
+  const pageCount = Math.floor(size / meta.pageBytes)
+  const pending = meta.roots.filter((root) => root !== noPage)
+  let budget = pageCount
+  for (let root = pending.pop(); root !== undefined; root = pending.pop()) {
+    if (budget-- < 0) return 'its pages refer to each other in a circle'
+    if (root >= BigInt(pageCount)) return `page ${root} lies beyond the end of the file (${pageCount} pages)`
+    const number = Number(root)
+    if (readSync(file, page, 0, meta.pageBytes, number * meta.pageBytes) < meta.pageBytes) {
+      return `page ${number} cannot be read`
+    }
+    if (page.readBigUInt64LE(0) !== root) return `page ${number} is not what it should be`
+    const fault = collectChildren(page, number, pageCount, pending)
+    if (fault !== null) return fault
+  }
+  return null
+}
+
+function newestMeta(file: number, size: number): Meta | string {
+  const first = Buffer.alloc(160)
+  if (size < 8192 || readSync(file, first, 0, 160, 0) < 160) return 'shorter than two pages'
+  const one = parseMeta(first)
+  if (typeof one === 'string') return one
+  const second = Buffer.alloc(160)
+  readSync(file, second, 0, 160, one.pageBytes)
+  const two = parseMeta(second)
+  return typeof two !== 'string' && two.transaction > one.transaction ? two : one
+}
+
+function parseMeta(page: Buffer): Meta | string {
+  if (page.readUInt32LE(headerBytes) !== metaMagic) return 'no LMDB data file'
+  if (page.readUInt32LE(headerBytes + 4) !== dataVersion) return 'an LMDB data file of another version'
+  const pageBytes = page.readUInt32LE(48)
+  if (pageBytes < 512 || pageBytes > 65_536) return `a page size of ${pageBytes} octets`
+  return {
+    pageBytes,
+    roots: [page.readBigUInt64LE(88), page.readBigUInt64LE(136)],
+    transaction: page.readBigUInt64LE(152),
+  }
+}
+
+function collectChildren(page: Buffer, number: number, pageCount: number, into: bigint[]): string | null {
+  const flags = page.readUInt16LE(18)
+  if ((flags & fixedLeafPage) !== 0) return null
+  if ((flags & overflowPage) !== 0) {
+    return number + page.readUInt32LE(20) > pageCount ? `page ${number} runs beyond the end` : null
+  }
+  if ((flags & (branchPage | leafPage)) === 0) return `page ${number} is neither branch nor leaf`
+  const nodeCount = page.readUInt16LE(20) >> 1
+  if (headerBytes + 2 * nodeCount > page.length) return `page ${number} has no sane bounds`
+  for (let i = 0; i < nodeCount; i++) {
+    const node = headerBytes + page.readUInt16LE(headerBytes + 2 * i)
+    if (node + nodeHeaderBytes > page.length) return `page ${number} has a node outside of it`
+    const child = (flags & branchPage) === 0 ? childOfLeaf(page, node) : BigInt(page.readUIntLE(node, 6))
+    if (child === null) return `page ${number} has a record outside of it`
+    if (child !== noPage) into.push(child)
+  }
+  return null
+}
+
+/** The page that a leaf's record refers to (a long record, a tree of its own); `noPage` if it has it all here. */
+function childOfLeaf(page: Buffer, node: number): bigint | null {
+  const flags = page.readUInt16LE(node + 4)
+  const data = node + nodeHeaderBytes + page.readUInt16LE(node + 6)
+  if ((flags & treeNode) !== 0) {
+    return data + treeRootOffset + 8 > page.length ? null : page.readBigUInt64LE(data + treeRootOffset)
+  }
+  if ((flags & overflowNode) === 0) return noPage
+  return data + 8 > page.length ? null : page.readBigUInt64LE(data)
+}
