@@ -30,8 +30,25 @@ export type { Log } from '../runtime/log.ts'
 export type { Counter, Metrics } from '../runtime/metrics.ts'
 export type { Random } from '../runtime/random.ts'
 export { HeaderId, headerId } from '../sip/header-id.ts'
+export {
+  type NameAddr,
+  paramOf,
+  parseNameAddr,
+  parseNameAddrs,
+  splitValues,
+} from '../sip/headers/name-addr.ts'
 export type { SipMessage } from '../sip/message.ts'
 export { Method, methodMask } from '../sip/method.ts'
+export {
+  asciiLower,
+  hostForUri,
+  parseUri,
+  type Uri,
+  unescapeUser,
+  uriParam,
+  urisEqual,
+  writeUri,
+} from '../sip/uri.ts'
 export type { Table } from '../store/table.ts'
 export type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
 export type { PluginHost, ScriptHost } from './host.ts'
