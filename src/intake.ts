@@ -1,0 +1,139 @@
+import type { ProxyCore } from './proxy/proxy.ts'
+import type { Clock } from './runtime/clock.ts'
+import type { Log } from './runtime/log.ts'
+import type { Counter, Metrics } from './runtime/metrics.ts'
+import type { Engine } from './script/engine.ts'
+import type { SipMessage } from './sip/message.ts'
+import { isFault, scanMessage } from './sip/scan.ts'
+import type { TransactionLayer } from './transaction/transaction.ts'
+import type { Flow } from './transport/socket.ts'
+import type { DatagramBatch, TransportHandler } from './transport/transport.ts'
+
+/**
+ * Where datagrams come in. Hot: once per datagram.
+ *
+ *   datagram -> scan -> arrival -> request:  transaction layer -> script
+ *                               -> response: the script's reply_route, then the transaction layer
+ *
+ * Whatever the octets are, this returns: a message that cannot be read is counted and answered with a 400 if that
+ * is possible, and a broken invariant of our own costs that one datagram and a line in the log.
+ */
+export class Intake implements TransportHandler {
+  readonly #log: Log
+  readonly #received: Counter
+  readonly #refused: Counter
+  readonly #broken: Counter
+  #rooms: { engine: Engine; transactions: TransactionLayer; proxy: ProxyCore } | null = null
+  #isDraining = false
+
+  constructor(log: Log, metrics: Metrics) {
+    this.#log = log
+    this.#received = metrics.counter(
+      'viaduct_datagrams_received_total',
+      'Datagrams read, keepalives included.',
+    )
+    this.#refused = metrics.counter('viaduct_parse_errors_total', 'Messages that cannot be read.', ['kind'])
+    this.#broken = metrics.counter('viaduct_internal_errors_total', 'Datagrams lost to a defect of our own.')
+  }
+
+  /** From now on datagrams are handled; until then they are dropped, as if we were not there yet. */
+  open(engine: Engine, transactions: TransactionLayer, proxy: ProxyCore): void {
+    this.#rooms = { engine, transactions, proxy }
+  }
+
+  onDatagrams(batch: DatagramBatch): void {
+    if (this.#rooms === null) return
+    for (let i = 0; i < batch.count; i++) {
+      try {
+        this.#receive(batch.text(i), batch.flow(i))
+      } catch (error) {
+        this.#broken.add()
+        this.#log.error(
+          { err: error, source: batch.flow(i).address },
+          'a datagram met a defect of ours and was lost',
+        )
+      }
+    }
+  }
+
+  onSendError(flow: Flow, code: string): void {
+    this.#rooms?.engine.onSendError(flow, code)
+  }
+
+  /** New requests get 503 from now on; resolves when nothing is in flight, or after so many milliseconds. */
+  async drain(clock: Clock, milliseconds: number): Promise<void> {
+    this.#isDraining = true
+    const rooms = this.#rooms
+    const end = clock.now() + milliseconds
+    while (rooms && clock.now() < end && (rooms.proxy.contextCount > 0 || rooms.engine.suspendedCount > 0)) {
+      await new Promise<void>((next) => clock.schedule(Math.min(50, milliseconds), next))
+    }
+    this.#rooms = null
+  }
+
+  #receive(text: string, flow: Flow): void {
+    const rooms = this.#rooms
+    if (rooms === null) return
+    this.#received.add()
+    if (isKeepalive(text)) {
+      rooms.engine.onArrival(null, flow)
+      return
+    }
+    const message = scanMessage(text)
+    if (isFault(message)) {
+      this.#refuse(message.code, message.reason, message.offset, flow)
+      return
+    }
+    if (message.fault !== null) {
+      this.#answerFault(message, flow)
+      return
+    }
+    if (!rooms.engine.onArrival(message, flow)) return
+    if (message.isRequest) this.#request(message, flow)
+    else rooms.engine.onReply(message, flow)
+  }
+
+  #request(request: SipMessage, flow: Flow): void {
+    const rooms = this.#rooms
+    if (rooms === null) return
+    if (rooms.transactions.receiveRequest(request, flow).kind !== 'new') return
+    if (request.method === 'ACK' && rooms.proxy.stateless.isAckToReply(request)) return
+    if (this.#isDraining && request.method !== 'ACK' && request.toTag === '') {
+      rooms.proxy.stateless.reply(request, flow, 503, 'Service Unavailable', {
+        headers: 'Retry-After: 5\r\n',
+      })
+      return
+    }
+    rooms.engine.onRequest(request, flow)
+  }
+
+  /** RFC 3261 §8.2, §16.3: a request that is wrong in a way we can name is told so, once, statelessly. */
+  #answerFault(message: SipMessage, flow: Flow): void {
+    const { fault } = message
+    if (fault === null) return
+    this.#refuse(fault.code, fault.reason, fault.offset, flow)
+    if (!message.isRequest || message.method === 'ACK') return
+    this.#rooms?.proxy.stateless.reply(message, flow, fault.status, fault.reason)
+  }
+
+  #refuse(code: string, reason: string, offset: number, flow: Flow): void {
+    this.#refused.add(1, code)
+    if (this.#log.enabled('debug')) {
+      const source = `${flow.address}:${flow.port}`
+      this.#log.debug(
+        { code, offset, source },
+        `refused a message from ${source}: ${reason} (octet ${offset})`,
+      )
+    }
+  }
+}
+
+/** RFC 5626 §4.4.1 and what devices really send: CR LF pairs, zeros, or less than a start line could have. */
+function isKeepalive(text: string): boolean {
+  if (text.length > 8) return false
+  for (let i = 0; i < text.length; i++) {
+    const octet = text.charCodeAt(i)
+    if (octet !== 0x0d && octet !== 0x0a && octet !== 0 && octet !== 0x20) return text.length <= 4
+  }
+  return true
+}

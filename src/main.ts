@@ -1,0 +1,138 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { RunOptions } from './command/run.ts'
+import { version } from './version.ts'
+
+/** Options that size or place Kamailio's processes and memory: nothing to one process with a heap. */
+const ignoredOptions = ['-m', '-M', '-n', '-N', '-x', '-X', '-Y', '-W', '-O', '-a']
+
+interface RunArguments extends Omit<RunOptions, 'environment' | 'ignored'> {
+  check?: boolean
+  ignored?: string[]
+}
+
+/**
+ * The command line: `viaduct run | check | demo | reference`. The only reader of argv and of the environment; each
+ * command is a file in command/, imported when it is asked for.
+ *
+ * Kamailio's options keep their letters, so that a unit file or a habit works here too.
+ */
+const program = new Command('viaduct')
+  .description('A programmable SIP router: Kamailio scripts, compiled.')
+  .version(version, '-V, --version')
+  .showHelpAfterError('(viaduct --help shows the commands, viaduct run --help the options)')
+  .enablePositionalOptions()
+
+const runCommand = program
+  .command('run', { isDefault: true })
+  .description('runs a script until SIGTERM or SIGINT')
+  .argument('[script]', 'the script; -f says the same')
+  .option(
+    '-f, --file <script>',
+    'the script (default: routes/edge.cfg, or /etc/viaduct/viaduct.cfg where installed)',
+  )
+  .option('-c, --check', 'only checks the script, as viaduct check does')
+  .option('-A, --define <name=value>', '#!define NAME VALUE; may be repeated', collectDefines, new Map())
+  .option(
+    '-l, --listen <socket>',
+    '[udp:]address[:port], instead of what the script says; may be repeated',
+    collect,
+    [],
+  )
+  .option('--data <directory>', 'where bindings and messages are kept', defaultDataDirectory())
+  .option('--memory', 'keeps nothing on disk')
+  .option(
+    '-L, --plugins <directory>',
+    'a directory searched for modules as well; may be repeated (Kamailio: mpath)',
+    collect,
+    [],
+  )
+  .option('-P, --pid <file>', 'writes the process id there')
+  .option('-w, --workdir <directory>', 'changes to this directory first')
+  .option('-u, --user <user>', 'changes to this user once the sockets are open')
+  .option('-g, --group <group>', 'changes to this group once the sockets are open')
+  .option('-d, --debug', 'logs more; -dd even more', count, 0)
+  .option('-E, --stderr', 'logs to stderr, as always (accepted)')
+  .option('-e, --colour', 'logs pretty and in colour, on a terminal or not')
+  .option('-D', 'stays in the foreground, as always (accepted)', count, 0)
+  .addHelpText('after', `\nAccepted and ignored, with a note: ${ignoredOptions.join(' ')}.`)
+  .action(async (script: string | undefined, options: RunArguments) => {
+    const file = script ?? options.file
+    if (options.check === true) {
+      const { check } = await import('./command/check.ts')
+      process.exitCode = await check(file === undefined ? [] : [file], {
+        ...options,
+        environment: process.env,
+      })
+      return
+    }
+    const { run } = await import('./command/run.ts')
+    process.exitCode = await run({
+      ...options,
+      file,
+      environment: process.env,
+      ignored: options.ignored ?? [],
+    })
+  })
+for (const flags of ignoredOptions) {
+  runCommand.addOption(new Option(`${flags} <value>`).hideHelp().argParser(() => undefined))
+  runCommand.on(`option:${flags.slice(1)}`, () =>
+    runCommand.setOptionValue('ignored', [...(runCommand.getOptionValue('ignored') ?? []), flags]),
+  )
+}
+
+program
+  .command('check')
+  .description('says everything that is wrong with scripts; exits with 0 or 1')
+  .argument('<script...>')
+  .option('--json', 'diagnostics as one JSON document')
+  .option('-A, --define <name=value>', '#!define NAME VALUE; may be repeated', collectDefines, new Map())
+  .option('-L, --plugins <directory>', 'a directory searched for modules as well', collect, [])
+  .action(async (scripts: string[], options) => {
+    const { check } = await import('./command/check.ts')
+    process.exitCode = await check(scripts, { ...options, environment: process.env })
+  })
+
+program
+  .command('demo')
+  .description('plays the founding problem: a silent device behind a NAT is reached, shown as a ladder')
+  .option('--script <file>', 'another script than routes/gsm.cfg')
+  .action(async (options) => {
+    const { demo } = await import('./command/demo.ts')
+    process.exitCode = await demo(options)
+  })
+
+program
+  .command('reference')
+  .description('writes docs/reference from the declarations of the core and the modules')
+  .option('--verify', 'writes nothing; exits with 1 if a page is out of date')
+  .action(async (options) => {
+    const { reference } = await import('./command/reference.ts')
+    process.exitCode = await reference(options)
+  })
+
+await program.parseAsync(withoutInitialDashes(process.argv))
+
+/** `npm start -- -f x` reaches us as `run -f x`; `npm start -- -- -f x` as `run -- -f x`. */
+function withoutInitialDashes(argv: string[]): string[] {
+  return argv[3] === '--' ? [...argv.slice(0, 3), ...argv.slice(4)] : argv
+}
+
+function collect(value: string, earlier: string[]): string[] {
+  return [...earlier, value]
+}
+
+function collectDefines(text: string, earlier: Map<string, string>): Map<string, string> {
+  const [name = '', ...rest] = text.split('=')
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+    throw new InvalidArgumentError(`'${name}' is no name for a define: letters, digits and _ only.`)
+  }
+  return new Map(earlier).set(name, rest.join('='))
+}
+
+function count(_value: unknown, earlier: number): number {
+  return earlier + 1
+}
+
+function defaultDataDirectory(): string {
+  return process.env['VIADUCT_DATA'] ?? './var'
+}

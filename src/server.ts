@@ -1,0 +1,136 @@
+import { dirname, resolve } from 'node:path'
+import { compiler } from '../grammar/compile.ts'
+import type { Diagnostic } from '../grammar/diagnostics.ts'
+import { createOpenDatabase } from './database/index.ts'
+import { Intake } from './intake.ts'
+import { listenRequests } from './listen.ts'
+import { createProxy } from './proxy/core.ts'
+import type { Clock } from './runtime/clock.ts'
+import type { Log } from './runtime/log.ts'
+import { createMetrics, type Metrics } from './runtime/metrics.ts'
+import type { Random } from './runtime/random.ts'
+import { createEngine, type Engine, type LoadedScript, loadScript } from './script/engine.ts'
+import type { Store } from './store/table.ts'
+import { createTransactionLayer } from './transaction/layer.ts'
+import type { ListenRequest, SocketTable } from './transport/socket.ts'
+import { createSocketTable } from './transport/sockets.ts'
+import type { Network, Transport } from './transport/transport.ts'
+
+/**
+ * The composition root: makes the rooms and gives each its handler. What runs a real router (command/run.ts) and
+ * what runs a simulated one (testing/ladder.ts) call the same function with another outside world.
+ */
+export interface ServerOptions {
+  /** The script's file; with `text` only its name and the place that relative paths start from. */
+  readonly script: { readonly path: string; readonly text?: string }
+  readonly network: Network
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly store: Store
+  /** Instead of what the script says. */
+  readonly listen?: readonly ListenRequest[]
+  readonly defines?: ReadonlyMap<string, string>
+  readonly environment?: (name: string) => string | null
+}
+
+export interface Server {
+  readonly engine: Engine
+  readonly sockets: SocketTable
+  readonly metrics: Metrics
+  readonly transport: Transport
+  readonly loaded: LoadedScript
+  /** `memory`, `lmdb ./var`. */
+  readonly storeDescription: string
+  /** Notes and warnings of the compiler. */
+  readonly diagnostics: readonly Diagnostic[]
+  /** Refuses new requests, lets transactions end for at most `drainMilliseconds`, then closes everything. */
+  stop(drainMilliseconds?: number): Promise<void>
+}
+
+/** The script has errors: nothing was started. */
+export class ScriptRejected extends Error {
+  override readonly name = 'ScriptRejected'
+  readonly diagnostics: readonly Diagnostic[]
+
+  constructor(path: string, diagnostics: readonly Diagnostic[]) {
+    const count = diagnostics.filter((diagnostic) => diagnostic.severity === 'error').length
+    super(`${path}: ${count} ${count === 1 ? 'error' : 'errors'}`)
+    this.diagnostics = diagnostics
+  }
+}
+
+/**
+ * Starts a router.
+ *
+ * @throws ScriptRejected with all diagnostics; Error if a socket cannot be bound or a plugin's setup fails.
+ */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { clock, random, log, network, store } = options
+  const { loaded, diagnostics } = await loadScript({
+    ...options.script,
+    compiler,
+    ...(options.defines && { defines: options.defines }),
+    ...(options.environment && { environment: options.environment }),
+  })
+  if (!loaded) throw new ScriptRejected(options.script.path, diagnostics)
+
+  const metrics = createMetrics()
+  const intake = new Intake(log, metrics)
+  const transport = await network.open(
+    options.listen ??
+      (await listenRequests(loaded.program.listens, Number(loaded.global('port')), network, log)),
+    intake,
+    { receiveBufferBytes: Number(loaded.global('maxbuffer')) },
+  )
+  try {
+    const sockets = createSocketTable(transport.sockets)
+    for (const alias of loaded.program.aliases) sockets.addAlias(alias.host, alias.port)
+    const send = transport.send.bind(transport)
+    const transactions = createTransactionLayer({ clock, random, log, metrics, send })
+    const proxy = createProxy({
+      transactions,
+      sockets,
+      send,
+      clock,
+      random,
+      log,
+      metrics,
+      resolve: network.resolve.bind(network),
+    })
+    const engine = await createEngine(loaded, {
+      clock,
+      random,
+      log,
+      metrics,
+      sockets,
+      proxy,
+      transactions,
+      openTable: store.open,
+      openDatabase: createOpenDatabase((path) => resolve(dirname(options.script.path), path), log),
+      sendRaw: send,
+    })
+    proxy.handlers = engine.handlers
+    await engine.start()
+    intake.open(engine, transactions, proxy)
+    return {
+      engine,
+      sockets,
+      metrics,
+      transport,
+      loaded,
+      storeDescription: store.description,
+      diagnostics,
+      async stop(drainMilliseconds = 0) {
+        await intake.drain(clock, drainMilliseconds)
+        await engine.close()
+        transactions.close()
+        await transport.close()
+        await store.close()
+      },
+    }
+  } catch (error) {
+    await transport.close()
+    throw error
+  }
+}
