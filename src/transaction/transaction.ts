@@ -22,6 +22,8 @@ export interface ServerTransaction {
   respond(statusCode: number, text: string): boolean
   /** Set by who owns the transaction: the response context. */
   user: ServerTransactionUser | null
+  /** The script called force_rport(): responses go to the packet's source port. False if never set. */
+  forceRport?: boolean
   /** The script called force_rport(): responses go to the request's source port whatever its Via says. */
   forceRport?: boolean
   /**
