@@ -46,7 +46,14 @@ export interface RecordStore {
   /** The newest record of a name is index 0. */
   get(root: string, rootIndex: number, key: string, keyIndex: number): Value
   /** `rootIndex` null: a new record for $xavp, the one record for $xavu. */
-  set(root: string, rootIndex: number | null, key: string, value: Value): boolean
+  /**
+   * False if there is no such record or no room. `keyIndex` null or absent: a further value of the key, the newest
+   * ($xavu: the value).
+   */
+  set(root: string, rootIndex: number | null, key: string, value: Value, keyIndex?: number | null): boolean
+  /** Key null: the record; otherwise the key's newest value. `rootIndex` null means 0. */
   remove(root: string, rootIndex: number | null, key: string | null): void
   count(root: string): number
+  /** Keys of a record, oldest first; [] if there is no such record. */
+  keys(root: string, rootIndex: number): readonly string[]
 }

@@ -1,0 +1,223 @@
+import type { Value } from '../../grammar/declarations.ts'
+import type { LinkedProgram } from '../../grammar/program.ts'
+import { limits } from '../limits.ts'
+import type { AuthenticatedUser, AvpStore, MessageScope, RecordStore } from '../plugin/scope.ts'
+import type { Target } from '../proxy/target.ts'
+import type { EditList } from '../sip/edit.ts'
+import type { SipMessage } from '../sip/message.ts'
+import { asciiLower } from '../sip/uri.ts'
+
+/**
+ * What a message keeps for the life of its transaction. The stores are made when they are first asked for: most
+ * messages need none. All of them share one bound (limits.avpsPerMessageMax).
+ */
+export class ScriptScope implements MessageScope {
+  flags = 0
+  authenticated: AuthenticatedUser | null = null
+  /** The version of the script that the message began with: its later routes run there too, whatever was loaded since. */
+  readonly linked: LinkedProgram
+  /** How request_route left the request: what failure routes start from. */
+  origin: RequestOrigin | null = null
+  readonly #budget = { left: limits.avpsPerMessageMax }
+  #avps: Avps | null = null
+  #xavps: Records | null = null
+  #xavis: Records | null = null
+  #xavus: Records | null = null
+  #notes: Map<string, unknown> | null = null
+
+  constructor(linked: LinkedProgram) {
+    this.linked = linked
+  }
+
+  get avps(): AvpStore {
+    return (this.#avps ??= new Avps(this.#budget))
+  }
+
+  get xavps(): RecordStore {
+    return (this.#xavps ??= new Records(this.#budget, 'stacked', asWritten))
+  }
+
+  get xavis(): RecordStore {
+    return (this.#xavis ??= new Records(this.#budget, 'stacked', asciiLower))
+  }
+
+  get xavus(): RecordStore {
+    return (this.#xavus ??= new Records(this.#budget, 'unique', asWritten))
+  }
+
+  get notes(): Map<string, unknown> {
+    return (this.#notes ??= new Map())
+  }
+}
+
+export interface RequestOrigin {
+  readonly message: SipMessage
+  readonly edits: EditList
+  readonly target: Target
+  readonly forceRport: boolean
+}
+
+interface Budget {
+  left: number
+}
+
+const asWritten = (name: string) => name
+
+/** $avp: a stack of values per name. Stored oldest first; index 0 of the script is the end. */
+class Avps implements AvpStore {
+  readonly #budget: Budget
+  readonly #stacks = new Map<string, (string | number)[]>()
+
+  constructor(budget: Budget) {
+    this.#budget = budget
+  }
+
+  push(name: string, value: string | number): boolean {
+    if (this.#budget.left === 0) return false
+    this.#budget.left -= 1
+    const stack = this.#stacks.get(name)
+    if (stack) stack.push(value)
+    else this.#stacks.set(name, [value])
+    return true
+  }
+
+  get(name: string, index: number): Value {
+    const stack = this.#stacks.get(name)
+    if (!stack || index < 0) return null
+    return stack[stack.length - 1 - index] ?? null
+  }
+
+  all(name: string): readonly (string | number)[] {
+    return this.#stacks.get(name)?.toReversed() ?? []
+  }
+
+  remove(name: string): void {
+    const stack = this.#stacks.get(name)
+    if (!stack) return
+    stack.pop()
+    this.#budget.left += 1
+    if (stack.length === 0) this.#stacks.delete(name)
+  }
+
+  removeAll(name: string): void {
+    this.#budget.left += this.#stacks.get(name)?.length ?? 0
+    this.#stacks.delete(name)
+  }
+
+  count(name: string): number {
+    return this.#stacks.get(name)?.length ?? 0
+  }
+}
+
+/** The values of one key, newest first. */
+type ScriptRecord = Map<string, (string | number)[]>
+
+/**
+ * $xavp, $xavi: a list of records per name, the newest first; assignment without a record index makes a new record.
+ * $xavu: one record per name, one value per key.
+ */
+class Records implements RecordStore {
+  readonly #budget: Budget
+  readonly #kind: 'stacked' | 'unique'
+  readonly #fold: (name: string) => string
+  readonly #lists = new Map<string, ScriptRecord[]>()
+
+  constructor(budget: Budget, kind: 'stacked' | 'unique', fold: (name: string) => string) {
+    this.#budget = budget
+    this.#kind = kind
+    this.#fold = fold
+  }
+
+  get(root: string, rootIndex: number, key: string, keyIndex: number): Value {
+    return this.#record(root, rootIndex)?.get(this.#fold(key))?.at(keyIndex) ?? null
+  }
+
+  set(root: string, rootIndex: number | null, key: string, value: Value, keyIndex?: number | null): boolean {
+    if (value === null) {
+      this.remove(root, rootIndex, key)
+      return true
+    }
+    const record = this.#recordToSet(root, rootIndex)
+    if (!record) return false
+    const at = this.#kind === 'unique' ? 0 : (keyIndex ?? null)
+    return this.#put(record, this.#fold(key), value, at)
+  }
+
+  remove(root: string, rootIndex: number | null, key: string | null): void {
+    const name = this.#fold(root)
+    const list = this.#lists.get(name)
+    const at = index(rootIndex ?? 0, list?.length ?? 0)
+    const record = list?.[at]
+    if (!list || !record) return
+    if (key !== null) {
+      this.#removeNewest(record, this.#fold(key))
+      return
+    }
+    for (const values of record.values()) this.#release(values.length)
+    this.#release(1)
+    list.splice(at, 1)
+    if (list.length === 0) this.#lists.delete(name)
+  }
+
+  count(root: string): number {
+    return this.#lists.get(this.#fold(root))?.length ?? 0
+  }
+
+  keys(root: string, rootIndex: number): readonly string[] {
+    return [...(this.#record(root, rootIndex)?.keys() ?? [])]
+  }
+
+  #record(root: string, rootIndex: number): ScriptRecord | null {
+    return this.#lists.get(this.#fold(root))?.at(rootIndex) ?? null
+  }
+
+  #recordToSet(root: string, rootIndex: number | null): ScriptRecord | null {
+    if (this.#kind === 'unique') return this.#record(root, 0) ?? this.#create(root)
+    return rootIndex === null ? this.#create(root) : this.#record(root, rootIndex)
+  }
+
+  #create(root: string): ScriptRecord | null {
+    // A record and its first value: both or none.
+    if (this.#budget.left < 2) return null
+    this.#budget.left -= 1
+    const record: ScriptRecord = new Map()
+    const name = this.#fold(root)
+    const list = this.#lists.get(name)
+    if (list) list.unshift(record)
+    else this.#lists.set(name, [record])
+    return record
+  }
+
+  /** `at` null: a further value, the newest of the key. */
+  #put(record: ScriptRecord, key: string, value: string | number, at: number | null): boolean {
+    const values = record.get(key)
+    if (at !== null && values && at < values.length) {
+      values[at] = value
+      return true
+    }
+    if (at !== null && at > 0) return false
+    if (this.#budget.left === 0) return false
+    this.#budget.left -= 1
+    if (values) values.unshift(value)
+    else record.set(key, [value])
+    return true
+  }
+
+  #removeNewest(record: ScriptRecord, key: string): void {
+    const values = record.get(key)
+    if (!values) return
+    values.shift()
+    this.#release(1)
+    if (values.length === 0) record.delete(key)
+  }
+
+  #release(count: number): void {
+    this.#budget.left += count
+  }
+}
+
+/** An index as `Array.at` means it; -1 if it is out of range. */
+function index(at: number, length: number): number {
+  const absolute = at < 0 ? length + at : at
+  return absolute >= 0 && absolute < length ? absolute : -1
+}
