@@ -24,8 +24,6 @@ export interface ServerTransaction {
   user: ServerTransactionUser | null
   /** The script called force_rport(): responses go to the packet's source port. False if never set. */
   forceRport?: boolean
-  /** The script called force_rport(): responses go to the request's source port whatever its Via says. */
-  forceRport?: boolean
   /**
    * Forgets a transaction that will never be answered (RFC 4320 §4.2: a non-INVITE that timed out; a script
    * that neither answered nor relayed). Nothing is sent; the user hears nothing more.
