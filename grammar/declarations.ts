@@ -137,6 +137,8 @@ export interface TransformationDeclaration {
   }[]
   /** A null value arrives as ''. Returns null if the result is undefined. Must not throw. */
   readonly apply: (value: string, ...params: (string | number)[]) => Value
+  /** What a null value becomes: `{sql.val}` makes NULL of it. Without it `apply` gets ''. */
+  readonly ofNull?: Value
   readonly doc: string
 }
 
