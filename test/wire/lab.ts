@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
+/** Part of every namespace's name, so that two labs of one process do not meet. */
+let labsMade = 0
+
 /**
  * Real hosts on one machine: network namespaces joined by veth pairs, a carrier's NAT made of nftables masquerade
  * and conntrack, and processes in them. Everything a lab made is gone after `close()`; it ends only what it started.
@@ -13,8 +16,7 @@ export class Lab {
   readonly directory = mkdtempSync(join(tmpdir(), 'viaduct-lab-'))
   readonly #namespaces: string[] = []
   readonly #processes = new Set<ChildProcess>()
-  readonly #prefix = `vd${process.pid.toString(36)}${Lab.#made++}`
-  static #made = 0
+  readonly #prefix = `vd${process.pid.toString(36)}${labsMade++}`
 
   /** A host of its own, loopback up. */
   host(name: string): Host {

@@ -9,7 +9,7 @@ const [address = '127.0.0.1', port = '0'] = process.argv.slice(2)
 const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 4 << 20 })
 
 socket.on('message', (bytes, from) => {
-  emit({ event: 'received', text: bytes.latin1Slice(), address: from.address, port: from.port })
+  emit({ event: 'received', text: bytes.toString('latin1'), address: from.address, port: from.port })
 })
 socket.on('error', (error) => emit({ event: 'error', text: error.message }))
 socket.bind(Number(port), address, () => emit({ event: 'bound', port: socket.address().port }))
