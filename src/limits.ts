@@ -60,6 +60,8 @@ export const limits = {
   noncesMax: 100_000,
   /** Entries of one $sht table. */
   htableEntriesMax: 1_000_000,
+  /** Prepared SQL statements kept per database. */
+  databaseStatementsMax: 128,
   /** Host names remembered with their addresses. */
   dnsNamesMax: 4_096,
 } as const
