@@ -1,0 +1,22 @@
+import type { Random } from '../runtime/random.ts'
+
+/**
+ * Branch parameters (RFC 3261 §8.1.1.7): the magic cookie and 128 random bits in hexadecimal. A response is
+ * believed because it knows the branch, and the location learns flows from it: so it must be unguessable, not
+ * only unique. Random digits are bought in bulk: one call of the generator serves 128 branches.
+ */
+const digitsPerBranch = 32
+const branchesPerRefill = 128
+
+export function branchSource(random: Random): () => string {
+  let digits = ''
+  let position = 0
+  return () => {
+    if (position >= digits.length) {
+      digits = random.hex((branchesPerRefill * digitsPerBranch) / 2)
+      position = 0
+    }
+    position += digitsPerBranch
+    return `z9hG4bK${digits.slice(position - digitsPerBranch, position)}`
+  }
+}

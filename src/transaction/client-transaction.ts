@@ -1,0 +1,258 @@
+import { buildAck, buildCancel } from '../sip/build.ts'
+import type { SipMessage } from '../sip/message.ts'
+import type { Flow } from '../transport/socket.ts'
+import { Do } from './actions.ts'
+import {
+  type InviteClientInput,
+  type InviteClientState,
+  inviteClientLifetime,
+  startInviteClient,
+  stepInviteClient,
+} from './invite-client.ts'
+import {
+  type NonInviteClientInput,
+  type NonInviteClientState,
+  nextTimerE,
+  nonInviteClientLifetime,
+  startNonInviteClient,
+  stepNonInviteClient,
+} from './non-invite-client.ts'
+import { TimedTransaction, type TransactionServices } from './services.ts'
+import type {
+  ClientOptions,
+  ClientTransaction,
+  ClientTransactionUser,
+  TransactionTimers,
+} from './transaction.ts'
+
+type ClientState = InviteClientState | NonInviteClientState
+type ClientInput = InviteClientInput | NonInviteClientInput
+
+/** A client transaction at work: keeps the state of its machine and does what the machine asks for. */
+export class LiveClient extends TimedTransaction implements ClientTransaction {
+  readonly id: number
+  readonly branch: string
+  readonly method: string
+  readonly isInvite: boolean
+  readonly isReliable: boolean
+  readonly flow: Flow
+  lastStatus = 0
+  readonly #services: TransactionServices
+  readonly #user: ClientTransactionUser
+  readonly #timers: TransactionTimers
+  #state: ClientState = 'trying'
+  #text: string
+  #sent: SipMessage | null = null
+  /** The ACK to a non-2xx final response: sent again with every retransmission of that. */
+  #ack = ''
+  /** Lines of a CANCEL that waits for a provisional response; null if none does. */
+  #cancelHeaders: string | null = null
+  #isCancelled = false
+  #retransmissionsLeft: number
+  #finalAt = 0
+  /** What the step now at work is about. */
+  #response: SipMessage | null = null
+  #responseFlow: Flow | null = null
+  #errorCode = ''
+
+  constructor(services: TransactionServices, id: number, method: string, options: ClientOptions) {
+    super()
+    this.id = id
+    this.branch = options.branch
+    this.method = method
+    this.isInvite = method === 'INVITE'
+    this.flow = options.flow
+    this.isReliable = options.flow.socket.transport !== 'udp'
+    this.#services = services
+    this.#user = options.user
+    this.#timers = timersFor(services.timers, options)
+    this.#text = options.text
+    this.#retransmissionsLeft = options.retransmissionsMax ?? Number.POSITIVE_INFINITY
+  }
+
+  get isTerminated(): boolean {
+    return this.#state === 'terminated'
+  }
+
+  get isFinal(): boolean {
+    return this.#state !== 'calling' && this.#state !== 'trying' && this.#state !== 'proceeding'
+  }
+
+  get sent(): SipMessage {
+    this.#sent ??= this.#services.scan(this.#text)
+    return this.#sent
+  }
+
+  /** Octets of the request: a host that refuses long datagrams does not refuse the short ones. */
+  get sentBytes(): number {
+    return this.#text.length
+  }
+
+  /** The request leaves for the first time. */
+  start(): void {
+    const { actions } = this.#services
+    const next = this.isInvite
+      ? startInviteClient(this.isReliable, actions)
+      : startNonInviteClient(this.isReliable, actions)
+    this.#carryOut(next, actions.bits)
+  }
+
+  received(response: SipMessage, flow: Flow): void {
+    const { statusCode } = response
+    this.#response = response
+    this.#responseFlow = flow
+    if (!this.isFinal) this.lastStatus = statusCode
+    this.#feed(this.isInvite ? classifyForInvite(statusCode) : statusCode < 200 ? 'provisional' : 'final')
+    this.#response = null
+    this.#responseFlow = null
+  }
+
+  cancel(headers = ''): void {
+    if (!this.isInvite || this.isFinal || this.#isCancelled) return
+    this.#cancelHeaders = headers
+    if (this.#state === 'proceeding') this.#sendCancel()
+  }
+
+  setTimeout(milliseconds: number): void {
+    if (this.isFinal) return
+    this.lifetimeAt = this.#services.clock.now() + milliseconds
+    this.rearm(this.#services.wheel)
+  }
+
+  abandon(): void {
+    if (this.isTerminated) return
+    this.discard()
+    this.#services.clientEnded(this)
+  }
+
+  transportFailed(code: string): void {
+    this.#errorCode = code
+    this.#feed('transportError')
+  }
+
+  /** Ends without a word to anybody. */
+  discard(): void {
+    this.#state = 'terminated'
+    this.#services.wheel.cancel(this)
+  }
+
+  protected onRetransmitTimer(): void {
+    if (this.#retransmissionsLeft <= 0) {
+      this.retransmitAt = Number.POSITIVE_INFINITY
+      this.rearm(this.#services.wheel)
+      return
+    }
+    this.#retransmissionsLeft--
+    this.#services.countRetransmission()
+    this.#feed('retransmitTimer')
+  }
+
+  protected onLifetimeTimer(): void {
+    this.#feed('lifetimeTimer')
+  }
+
+  #feed(input: ClientInput): void {
+    const { actions } = this.#services
+    const next = this.isInvite
+      ? stepInviteClient(this.#state as InviteClientState, input as InviteClientInput, actions)
+      : stepNonInviteClient(this.#state as NonInviteClientState, input as NonInviteClientInput, actions)
+    this.#carryOut(next, actions.bits)
+  }
+
+  #carryOut(next: ClientState, bits: number): void {
+    const { clock, wheel } = this.#services
+    const now = clock.now()
+    this.#state = next
+    if (bits & Do.send) this.#send(this.#text)
+    if (bits & Do.ack) this.#acknowledge()
+    if (bits & Do.cancel && !this.#isCancelled) {
+      this.#cancelHeaders ??= ''
+      this.#sendCancel()
+    }
+    this.#moveTimers(next, bits, now)
+    if (next === 'proceeding' && this.#cancelHeaders !== null && !this.#isCancelled) this.#sendCancel()
+    if (next === 'terminated') {
+      wheel.cancel(this)
+      this.#services.clientEnded(this)
+    } else {
+      this.rearm(wheel)
+    }
+    this.#report(bits)
+  }
+
+  #moveTimers(next: ClientState, bits: number, now: number): void {
+    if (bits & Do.startRetransmit) this.runRetransmitTimer(this.#timers.t1, now)
+    if (bits & Do.backOff) {
+      const interval = this.isInvite
+        ? 2 * this.retransmitMs
+        : nextTimerE(next as NonInviteClientState, this.retransmitMs, this.#timers)
+      this.runRetransmitTimer(interval, now)
+    }
+    if (bits & Do.stopRetransmit) this.retransmitAt = Number.POSITIVE_INFINITY
+    if (bits & Do.startLifetime) this.#startLifetime(next, now)
+  }
+
+  /**
+   * Timer D absorbs retransmitted responses for 32 s. It runs `wait`, which is more than T2, and starts anew with
+   * each of them, up to the RFC's time: most transactions need no more than the first.
+   */
+  #startLifetime(state: ClientState, now: number): void {
+    const timers = this.#timers
+    if (this.#finalAt === 0 && this.isFinal) this.#finalAt = now
+    if (!this.isInvite) {
+      this.lifetimeAt = now + nonInviteClientLifetime(state as NonInviteClientState, timers, this.isReliable)
+    } else if (state === 'completed') {
+      const wait = this.#response === null ? 64 * timers.t1 : lifetimeD(timers, this.isReliable)
+      this.lifetimeAt = Math.min(now + wait, this.#finalAt + Math.max(wait, 64 * timers.t1))
+    } else if (state !== 'proceeding' || !this.#isCancelled) {
+      this.lifetimeAt = now + inviteClientLifetime(state as InviteClientState, timers, this.isReliable)
+    }
+  }
+
+  #report(bits: number): void {
+    if (bits & Do.deliver && this.#response && this.#responseFlow) {
+      this.#user.onResponse(this.#response, this.#responseFlow)
+    }
+    if (bits & Do.reportTimeout) this.#user.onTimeout()
+    if (bits & Do.reportTransport) this.#user.onTransportError(this.#errorCode)
+  }
+
+  #acknowledge(): void {
+    if (this.#ack === '' && this.#response) this.#ack = buildAck(this.sent, this.#response)
+    this.#send(this.#ack)
+  }
+
+  /**
+   * RFC 3261 §9.1: if no final response follows within 64*T1, the request counts as cancelled; it then times out
+   * like any other.
+   */
+  #sendCancel(): void {
+    this.#isCancelled = true
+    this.#services.sendCancel(this, buildCancel(this.sent, this.#cancelHeaders || undefined))
+    if (this.isFinal) return
+    this.lifetimeAt = this.#services.clock.now() + 64 * this.#timers.t1
+    this.rearm(this.#services.wheel)
+  }
+
+  #send(text: string): void {
+    this.#services.send(this.flow.socket, text, this.flow.address, this.flow.port)
+  }
+}
+
+function classifyForInvite(statusCode: number): 'provisional' | 'success' | 'failure' {
+  return statusCode < 200 ? 'provisional' : statusCode < 300 ? 'success' : 'failure'
+}
+
+function lifetimeD(timers: TransactionTimers, isReliable: boolean): number {
+  return inviteClientLifetime('completed', timers, isReliable)
+}
+
+function timersFor(timers: TransactionTimers, options: ClientOptions): TransactionTimers {
+  const { finalResponse, finalResponseInvite } = options
+  if (finalResponse === undefined && finalResponseInvite === undefined) return timers
+  return {
+    ...timers,
+    finalResponse: finalResponse ?? timers.finalResponse,
+    finalResponseInvite: finalResponseInvite ?? timers.finalResponseInvite,
+  }
+}

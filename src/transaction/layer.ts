@@ -1,0 +1,307 @@
+import { limits } from '../limits.ts'
+import type { Clock, Timer } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { type Counter, createMetrics, type Metrics } from '../runtime/metrics.ts'
+import type { Random } from '../runtime/random.ts'
+import type { SipMessage } from '../sip/message.ts'
+import { isFault, scanMessage } from '../sip/scan.ts'
+import type { Flow, ListenSocket } from '../transport/socket.ts'
+import type { Actions } from './actions.ts'
+import { branchSource } from './branch.ts'
+import { LiveClient } from './client-transaction.ts'
+import { dialogKey, oldKey, serverKey } from './matching.ts'
+import { LiveServer } from './server-transaction.ts'
+import type { TimedTransaction, TransactionServices } from './services.ts'
+import { TimerWheel } from './timer-wheel.ts'
+import {
+  type ClientOptions,
+  type ClientTransaction,
+  type ClientTransactionUser,
+  defaultTimers,
+  type RequestOutcome,
+  type SendDatagram,
+  type ServerTransaction,
+  type ServerTransactionUser,
+  type TransactionLayer,
+  type TransactionTimers,
+} from './transaction.ts'
+
+/**
+ * The transaction layer: RFC 3261 §17. Feeds the four machines with messages and timers, and keeps the tables by
+ * which a message finds its transaction. Hot: a retransmission is answered here and nowhere else, so that a storm
+ * of them costs a look-up each and runs no script.
+ *
+ * A CANCEL is a request like any other here (`new`): whoever makes it stateful answers it and tells the INVITE's
+ * user (`findCancelled`). Only retransmissions of it are absorbed.
+ */
+export interface LayerOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly send: SendDatagram
+  readonly log?: Log
+  readonly metrics?: Metrics
+  readonly timers?: TransactionTimers
+  readonly transactionsMax?: number
+}
+
+export function createTransactionLayer(options: LayerOptions): TransactionLayer {
+  return new Layer(options)
+}
+
+const outcomeNew: RequestOutcome = { kind: 'new' }
+const outcomeAbsorbed: RequestOutcome = { kind: 'absorbed' }
+const outcomePending: RequestOutcome = { kind: 'pending' }
+
+/** Flows whose errors wait to be told to their transactions; of the rest the timers will take care. */
+const failedFlowsMax = 1_024
+/** The errors of so many milliseconds are told in one pass over the table. */
+const errorPassMs = 10
+/** A datagram shorter than this fits every path: EMSGSIZE was about a longer one. */
+const bytesThatAlwaysFit = 1_280
+
+class Layer implements TransactionLayer, TransactionServices {
+  readonly timers: TransactionTimers
+  readonly clock: Clock
+  readonly actions: Actions = { bits: 0 }
+  readonly wheel: TimerWheel<TimedTransaction>
+  readonly newBranch: () => string
+  readonly send: SendDatagram
+  readonly #log: Log | null
+  readonly #transactionsMax: number
+  readonly #servers = new Map<string, LiveServer>()
+  /** INVITEs that were answered with 2xx, by what their ACK has in common with them. */
+  readonly #accepted = new Map<string, LiveServer>()
+  readonly #clients = new Map<string, LiveClient>()
+  /** CANCELs have the branch of what they cancel (RFC 3261 §9.1). */
+  readonly #cancels = new Map<string, LiveClient>()
+  readonly #pending = new Set<string>()
+  readonly #failedFlows = new Map<string, string>()
+  #errorTimer: Timer | null = null
+  #lastId = 0
+  readonly #absorbed: Counter
+  readonly #retransmitted: Counter
+  readonly #stray: Counter
+  readonly #refused: Counter
+
+  constructor(options: LayerOptions) {
+    this.clock = options.clock
+    this.send = options.send
+    this.timers = { ...(options.timers ?? defaultTimers) }
+    this.newBranch = branchSource(options.random)
+    this.wheel = new TimerWheel(options.clock, (transaction, now) => transaction.expired(now))
+    this.#log = options.log ?? null
+    this.#transactionsMax = options.transactionsMax ?? limits.transactionsMax
+    const metrics = options.metrics ?? createMetrics()
+    this.#absorbed = metrics.counter(
+      'viaduct_retransmissions_received_total',
+      'Requests that came again and were answered or swallowed without the script.',
+    )
+    this.#retransmitted = metrics.counter(
+      'viaduct_retransmissions_sent_total',
+      'Requests and responses that we sent again because nobody answered.',
+    )
+    this.#stray = metrics.counter(
+      'viaduct_stray_responses_total',
+      'Responses that no transaction waits for; they are dropped.',
+    )
+    this.#refused = metrics.counter(
+      'viaduct_transactions_refused_total',
+      'Requests that found the transaction table full.',
+    )
+    metrics.gauge('viaduct_server_transactions', 'Live server transactions.', () => this.serverCount)
+    metrics.gauge('viaduct_client_transactions', 'Live client transactions.', () => this.clientCount)
+  }
+
+  get serverCount(): number {
+    return this.#servers.size
+  }
+
+  get clientCount(): number {
+    return this.#clients.size + this.#cancels.size
+  }
+
+  receiveRequest(request: SipMessage, _flow: Flow): RequestOutcome {
+    if (request.method === 'ACK') return this.#receiveAck(request)
+    const key = serverKey(request, request.method)
+    const server = this.#servers.get(key)
+    if (server) {
+      this.#absorbed.add()
+      server.retransmitted()
+      return outcomeAbsorbed
+    }
+    if (this.#pending.size === 0 || !this.#pending.has(key)) return outcomeNew
+    this.#absorbed.add()
+    return outcomePending
+  }
+
+  receiveResponse(response: SipMessage, flow: Flow): boolean {
+    const client = this.#clientOf(response)
+    if (client === null) {
+      this.#stray.add()
+      if (this.#log?.enabled('debug')) {
+        this.#log.debug(
+          { statusCode: response.statusCode, method: response.method, callId: response.callId },
+          `dropped a ${response.statusCode} that no transaction waits for`,
+        )
+      }
+      return false
+    }
+    client.received(response, flow)
+    return true
+  }
+
+  findCancelled(cancel: SipMessage): ServerTransaction | null {
+    return this.#servers.get(serverKey(cancel, 'INVITE')) ?? null
+  }
+
+  findServer(request: SipMessage): ServerTransaction | null {
+    if (request.method !== 'ACK') return this.#servers.get(serverKey(request, request.method)) ?? null
+    return this.#acknowledgedBy(request) ?? this.#accepted.get(dialogKey(request)) ?? null
+  }
+
+  findClient(response: SipMessage): ClientTransaction | null {
+    return this.#clientOf(response)
+  }
+
+  createServer(
+    request: SipMessage,
+    flow: Flow,
+    user: ServerTransactionUser | null,
+  ): ServerTransaction | null {
+    const key = serverKey(request, request.method)
+    if (key === '' || request.method === 'ACK' || this.#servers.has(key) || this.#isFull()) return null
+    const server = new LiveServer(this, ++this.#lastId, key, request, flow, user)
+    this.#servers.set(key, server)
+    return server
+  }
+
+  createClient(options: ClientOptions): ClientTransaction | null {
+    if (this.#isFull() || this.#clients.has(options.branch)) return null
+    const client = new LiveClient(this, ++this.#lastId, methodOf(options.text), options)
+    this.#clients.set(client.branch, client)
+    client.start()
+    return client
+  }
+
+  setPending(request: SipMessage, pending: boolean): void {
+    if (request.method === 'ACK') return
+    const key = serverKey(request, request.method)
+    if (!pending) this.#pending.delete(key)
+    else if (this.#pending.size < limits.suspendedRunsMax) this.#pending.add(key)
+  }
+
+  /**
+   * An ICMP error concerns every request that waits for an answer from there; it may come a thousand times a second,
+   * so the table is walked at most once in `errorPassMs`.
+   */
+  onSendError(flow: Flow, code: string): void {
+    if (this.#failedFlows.size >= failedFlowsMax) return
+    this.#failedFlows.set(flowKey(flow), code)
+    this.#errorTimer ??= this.clock.schedule(errorPassMs, () => this.#tellErrors())
+  }
+
+  close(): void {
+    this.#errorTimer?.cancel()
+    for (const server of this.#servers.values()) server.discard()
+    for (const client of this.#clients.values()) client.discard()
+    for (const client of this.#cancels.values()) client.discard()
+    for (const table of [this.#servers, this.#accepted, this.#clients, this.#cancels]) table.clear()
+    this.#pending.clear()
+    this.#failedFlows.clear()
+    this.wheel.clear()
+  }
+
+  // What live transactions ask for.
+
+  scan(text: string): SipMessage {
+    const message = scanMessage(text)
+    if (isFault(message)) throw new Error(`a request of our own cannot be read: ${message.reason}`)
+    return message
+  }
+
+  countRetransmission(): void {
+    this.#retransmitted.add()
+  }
+
+  serverAccepted(server: LiveServer): void {
+    server.dialogKey = dialogKey(server.request)
+    this.#accepted.set(server.dialogKey, server)
+  }
+
+  serverEnded(server: LiveServer): void {
+    this.#servers.delete(server.key)
+    if (this.#accepted.get(server.dialogKey) === server) this.#accepted.delete(server.dialogKey)
+  }
+
+  clientEnded(client: LiveClient): void {
+    const table = client.method === 'CANCEL' ? this.#cancels : this.#clients
+    table.delete(client.branch)
+  }
+
+  sendCancel(invite: LiveClient, text: string): void {
+    const options = { text, branch: invite.branch, flow: invite.flow, user: nobody }
+    const cancel = new LiveClient(this, ++this.#lastId, 'CANCEL', options)
+    this.#cancels.set(cancel.branch, cancel)
+    cancel.start()
+  }
+
+  #receiveAck(ack: SipMessage): RequestOutcome {
+    const invite = this.#acknowledgedBy(ack)
+    if (invite === null || !invite.acknowledged()) return outcomeNew
+    this.#absorbed.add()
+    return outcomeAbsorbed
+  }
+
+  /** The INVITE whose branch this ACK repeats: RFC 3261 §17.2.3. */
+  #acknowledgedBy(ack: SipMessage): LiveServer | null {
+    const invite = this.#servers.get(serverKey(ack, 'INVITE'))
+    if (invite !== undefined) return invite
+    if (ack.topmostVia?.isRfc3261 !== false) return null
+    const old = this.#servers.get(oldKey(ack, 'INVITE', ''))
+    return old !== undefined && this.#toTagOfResponse(old) === ack.toTag ? old : null
+  }
+
+  #toTagOfResponse(server: LiveServer): string {
+    const response = scanMessage(server.lastResponse)
+    return isFault(response) ? '' : response.toTag
+  }
+
+  #clientOf(response: SipMessage): LiveClient | null {
+    const branch = response.topmostVia?.branch ?? ''
+    const table = response.method === 'CANCEL' ? this.#cancels : this.#clients
+    const client = table.get(branch)
+    return client !== undefined && client.method === response.method ? client : null
+  }
+
+  #isFull(): boolean {
+    if (this.serverCount + this.clientCount < this.#transactionsMax) return false
+    this.#refused.add()
+    return true
+  }
+
+  #tellErrors(): void {
+    this.#errorTimer = null
+    const failed = new Map(this.#failedFlows)
+    this.#failedFlows.clear()
+    for (const client of [...this.#clients.values(), ...this.#cancels.values()]) {
+      const code = failed.get(flowKey(client.flow))
+      if (code === undefined || (code === 'EMSGSIZE' && client.sentBytes < bytesThatAlwaysFit)) continue
+      client.transportFailed(code)
+    }
+  }
+}
+
+/** A CANCEL is sent for the sake of the INVITE; how it fares itself interests no one. */
+const nobody: ClientTransactionUser = {
+  onResponse() {},
+  onTimeout() {},
+  onTransportError() {},
+}
+
+function methodOf(text: string): string {
+  return text.slice(0, text.indexOf(' '))
+}
+
+function flowKey(flow: { socket: ListenSocket; address: string; port: number }): string {
+  return `${flow.socket.index} ${flow.port} ${flow.address}`
+}

@@ -1,0 +1,199 @@
+import type { SipMessage } from '../sip/message.ts'
+import type { Flow } from '../transport/socket.ts'
+import { responseDestination } from '../transport/via.ts'
+import { Do } from './actions.ts'
+import {
+  type InviteServerInput,
+  type InviteServerState,
+  inviteServerLifetime,
+  stepInviteServer,
+} from './invite-server.ts'
+import {
+  classifyResponse,
+  type NonInviteServerInput,
+  type NonInviteServerState,
+  nonInviteServerLifetime,
+  stepNonInviteServer,
+} from './non-invite-server.ts'
+import { TimedTransaction, type TransactionServices } from './services.ts'
+import type { ServerTransaction, ServerTransactionUser } from './transaction.ts'
+
+type ServerState = InviteServerState | NonInviteServerState
+type ServerInput = InviteServerInput | NonInviteServerInput
+
+/** A server transaction at work: keeps the state of its machine and does what the machine asks for. */
+export class LiveServer extends TimedTransaction implements ServerTransaction {
+  readonly id: number
+  /** Where the layer's table has it (matching.ts). */
+  readonly key: string
+  /** Under which the ACK to a 2xx finds it; '' before. */
+  dialogKey = ''
+  readonly request: SipMessage
+  readonly flow: Flow
+  readonly method: string
+  readonly isInvite: boolean
+  readonly isReliable: boolean
+  lastStatus = 0
+  /** What a retransmitted request gets, '' for nothing. */
+  lastResponse = ''
+  user: ServerTransactionUser | null
+  forceRport = false
+  #state: ServerState
+  readonly #services: TransactionServices
+  readonly #createdAt: number
+  #finalAt = 0
+  #destination: { address: string; port: number } | null = null
+  #destinationForced = false
+
+  constructor(
+    services: TransactionServices,
+    id: number,
+    key: string,
+    request: SipMessage,
+    flow: Flow,
+    user: ServerTransactionUser | null,
+  ) {
+    super()
+    this.id = id
+    this.key = key
+    this.request = request
+    this.flow = flow
+    this.method = request.method
+    this.isInvite = request.method === 'INVITE'
+    this.isReliable = flow.socket.transport !== 'udp'
+    this.user = user
+    this.#state = this.isInvite ? 'proceeding' : 'trying'
+    this.#services = services
+    this.#createdAt = services.clock.now()
+  }
+
+  get isTerminated(): boolean {
+    return this.#state === 'terminated'
+  }
+
+  get isAccepted(): boolean {
+    return this.#state === 'accepted'
+  }
+
+  respond(statusCode: number, text: string): boolean {
+    const { actions, clock, timers } = this.#services
+    const age = clock.now() - this.#createdAt
+    const input = this.isInvite
+      ? classifyForInvite(statusCode)
+      : classifyResponse(statusCode, age, timers, this.isReliable)
+    const next = this.#step(input)
+    const bits = actions.bits
+    if (bits & Do.refuse) return false
+    this.lastStatus = statusCode
+    if (bits & Do.send) this.lastResponse = text
+    if (statusCode >= 200 && this.#finalAt === 0) this.#finalAt = clock.now()
+    this.#carryOut(next, bits)
+    return true
+  }
+
+  /** The request came once more. */
+  retransmitted(): void {
+    this.#feed('request')
+  }
+
+  /** False if the ACK is for somebody behind us: it acknowledges a 2xx. */
+  acknowledged(): boolean {
+    if (this.#state === 'accepted') return false
+    this.#feed('ack')
+    return true
+  }
+
+  transportFailed(): void {
+    this.#feed('transportError')
+  }
+
+  /** Ends without a word to anybody. */
+  discard(): void {
+    this.#state = 'terminated'
+    this.#services.wheel.cancel(this)
+  }
+
+  protected onRetransmitTimer(): void {
+    this.#services.countRetransmission()
+    this.#feed('retransmitTimer')
+  }
+
+  protected onLifetimeTimer(): void {
+    this.#feed('lifetimeTimer')
+  }
+
+  #feed(input: ServerInput): void {
+    const next = this.#step(input)
+    this.#carryOut(next, this.#services.actions.bits)
+  }
+
+  #step(input: ServerInput): ServerState {
+    const { actions } = this.#services
+    return this.isInvite
+      ? stepInviteServer(
+          this.#state as InviteServerState,
+          input as InviteServerInput,
+          this.isReliable,
+          actions,
+        )
+      : stepNonInviteServer(this.#state as NonInviteServerState, input as NonInviteServerInput, actions)
+  }
+
+  #carryOut(next: ServerState, bits: number): void {
+    const now = this.#services.clock.now()
+    this.#state = next
+    if (bits & Do.send) this.#send()
+    if (bits & Do.startRetransmit) this.runRetransmitTimer(this.#services.timers.t1, now)
+    if (bits & Do.backOff) {
+      this.runRetransmitTimer(Math.min(2 * this.retransmitMs, this.#services.timers.t2), now)
+    }
+    if (bits & Do.stopRetransmit || next === 'accepted') this.retransmitAt = Number.POSITIVE_INFINITY
+    if (bits & Do.startLifetime) this.#startLifetime(next, now)
+    if (next === 'accepted') {
+      // RFC 6026 §7.1: retransmitted INVITEs are swallowed from here on.
+      this.lastResponse = ''
+      if (this.dialogKey === '') this.#services.serverAccepted(this)
+    }
+    if (next === 'terminated') this.#end(reasonOf(bits))
+    else this.rearm(this.#services.wheel)
+  }
+
+  /**
+   * Timer J absorbs retransmissions for 64*T1. Most clients are content with the first answer, so it runs `wait`
+   * and starts anew whenever one was not, up to the RFC's time.
+   */
+  #startLifetime(state: ServerState, now: number): void {
+    const { timers } = this.#services
+    if (this.isInvite) {
+      this.lifetimeAt = now + inviteServerLifetime(state as InviteServerState, timers, this.isReliable)
+      return
+    }
+    const wait = nonInviteServerLifetime(state as NonInviteServerState, timers, this.isReliable)
+    this.lifetimeAt = Math.min(now + wait, this.#finalAt + Math.max(wait, 64 * timers.t1))
+  }
+
+  #send(): void {
+    if (this.lastResponse === '') return
+    if (this.#destination === null || this.#destinationForced !== this.forceRport) {
+      this.#destination = responseDestination(this.request, this.flow, this.forceRport)
+      this.#destinationForced = this.forceRport
+    }
+    const { address, port } = this.#destination
+    this.#services.send(this.flow.socket, this.lastResponse, address, port)
+  }
+
+  #end(reason: 'done' | 'no-ack' | 'transport'): void {
+    this.#services.wheel.cancel(this)
+    this.lastResponse = ''
+    this.#services.serverEnded(this)
+    this.user?.onTerminated(reason)
+  }
+}
+
+function classifyForInvite(statusCode: number): 'provisional' | 'success' | 'failure' {
+  return statusCode < 200 ? 'provisional' : statusCode < 300 ? 'success' : 'failure'
+}
+
+function reasonOf(bits: number): 'done' | 'no-ack' | 'transport' {
+  return bits & Do.reportNoAck ? 'no-ack' : bits & Do.reportTransport ? 'transport' : 'done'
+}
