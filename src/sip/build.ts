@@ -1,3 +1,6 @@
+import { trimLws } from './bytes.ts'
+import { HeaderId } from './header-id.ts'
+import { endOfVia } from './headers/via.ts'
 import type { SipMessage } from './message.ts'
 
 /** Messages that do not derive from another by edits: our own responses (RFC 3261 §8.2.6) and requests. */
@@ -15,12 +18,24 @@ export interface ResponseOptions {
 }
 
 /** A whole response as Latin-1 text: Via, From, To, Call-ID, CSeq, `headers`, Content-Length, body. */
-export declare function buildResponse(
+export function buildResponse(
   request: SipMessage,
   statusCode: number,
   reasonPhrase: string,
   options: ResponseOptions,
-): string
+): string {
+  return (
+    `SIP/2.0 ${statusCode} ${reasonPhrase}\r\n` +
+    viaLines(request, options.topmostVia) +
+    (options.copyRecordRoute === true ? allLines(request, HeaderId.recordRoute) : '') +
+    firstLine(request, HeaderId.from) +
+    toLine(request, options.toTag) +
+    firstLine(request, HeaderId.callId) +
+    firstLine(request, HeaderId.cseq) +
+    (options.headers ?? '') +
+    contentOf(options.body, options.contentType)
+  )
+}
 
 export interface RequestOptions {
   method: string
@@ -38,11 +53,170 @@ export interface RequestOptions {
   contentType?: string
 }
 
-export declare function buildRequest(options: RequestOptions): string
+export function buildRequest(options: RequestOptions): string {
+  const { method, requestUri, via, from, to, callId, cseq, maxForwards = 70 } = options
+  return (
+    `${method} ${requestUri} SIP/2.0\r\n` +
+    `Via: ${via}\r\n` +
+    `Max-Forwards: ${maxForwards}\r\n` +
+    `From: ${from}\r\n` +
+    `To: ${to}\r\n` +
+    `Call-ID: ${callId}\r\n` +
+    `CSeq: ${cseq} ${method}\r\n` +
+    (options.headers ?? '') +
+    contentOf(options.body, options.contentType)
+  )
+}
 
 /** The CANCEL for a request that we sent: RFC 3261 §9.1. */
-export declare function buildCancel(sent: SipMessage, headers?: string): string
+export function buildCancel(sent: SipMessage, headers?: string): string {
+  return hopByHop(sent, 'CANCEL', firstLine(sent, HeaderId.to), headers ?? '')
+}
+
 /** The ACK for a non-2xx final response to an INVITE that we sent: RFC 3261 §17.1.1.3. */
-export declare function buildAck(sent: SipMessage, response: SipMessage): string
+export function buildAck(sent: SipMessage, response: SipMessage): string {
+  return hopByHop(sent, 'ACK', firstLine(response, HeaderId.to), '')
+}
+
 /** RFC 3261 §21: the phrase of a status code, 'Unknown' for one that has none. */
-export declare function reasonPhraseOf(statusCode: number): string
+export function reasonPhraseOf(statusCode: number): string {
+  return reasonPhrases.get(statusCode) ?? 'Unknown'
+}
+
+/** What belongs to one client transaction has its Request-URI, its topmost Via, its Route set and CSeq number. */
+function hopByHop(sent: SipMessage, method: string, to: string, headers: string): string {
+  return (
+    `${method} ${sent.requestUri} SIP/2.0\r\n` +
+    topmostViaLine(sent) +
+    'Max-Forwards: 70\r\n' +
+    allLines(sent, HeaderId.route) +
+    firstLine(sent, HeaderId.from) +
+    to +
+    firstLine(sent, HeaderId.callId) +
+    `CSeq: ${sent.cseq?.number ?? 0} ${method}\r\n` +
+    headers +
+    contentOf(undefined, undefined)
+  )
+}
+
+function contentOf(body: string | undefined, contentType: string | undefined): string {
+  if (body === undefined || body === '') return 'Content-Length: 0\r\n\r\n'
+  const type = contentType === undefined ? '' : `Content-Type: ${contentType}\r\n`
+  return `${type}Content-Length: ${body.length}\r\n\r\n${body}`
+}
+
+/** As received, but ended by CRLF, and without what may follow the value in its line. */
+function line(message: SipMessage, index: number): string {
+  return `${message.text.slice(message.headerStart(index), message.headerValueEnd(index))}\r\n`
+}
+
+function firstLine(message: SipMessage, id: HeaderId): string {
+  const index = message.first(id)
+  return index === -1 ? '' : line(message, index)
+}
+
+function allLines(message: SipMessage, id: HeaderId): string {
+  let lines = ''
+  for (let index = message.first(id); index !== -1; index = message.next(index)) lines += line(message, index)
+  return lines
+}
+
+/** RFC 3261 §8.2.6.2: a To without a tag gets ours. */
+function toLine(request: SipMessage, tag: string): string {
+  const to = firstLine(request, HeaderId.to)
+  return tag === '' || to === '' || request.toTag !== '' ? to : `${to.slice(0, -2)};tag=${tag}\r\n`
+}
+
+function viaLines(request: SipMessage, topmost: string | undefined): string {
+  const index = request.first(HeaderId.via)
+  if (topmost === undefined || index === -1) return allLines(request, HeaderId.via)
+  const { text } = request
+  const end = request.headerValueEnd(index)
+  const rest = text.slice(endOfVia(text, request.headerValueStart(index), end), end)
+  let lines = `Via: ${topmost}${rest}\r\n`
+  for (let i = request.next(index); i !== -1; i = request.next(i)) lines += line(request, i)
+  return lines
+}
+
+function topmostViaLine(sent: SipMessage): string {
+  const index = sent.first(HeaderId.via)
+  if (index === -1) return ''
+  const start = sent.headerValueStart(index)
+  const end = endOfVia(sent.text, start, sent.headerValueEnd(index))
+  return `Via: ${sent.text.slice(start, trimLws(sent.text, start, end))}\r\n`
+}
+
+const reasonPhrases: ReadonlyMap<number, string> = new Map([
+  [100, 'Trying'],
+  [180, 'Ringing'],
+  [181, 'Call Is Being Forwarded'],
+  [182, 'Queued'],
+  [183, 'Session Progress'],
+  [199, 'Early Dialog Terminated'],
+  [200, 'OK'],
+  [202, 'Accepted'],
+  [204, 'No Notification'],
+  [300, 'Multiple Choices'],
+  [301, 'Moved Permanently'],
+  [302, 'Moved Temporarily'],
+  [305, 'Use Proxy'],
+  [380, 'Alternative Service'],
+  [400, 'Bad Request'],
+  [401, 'Unauthorized'],
+  [402, 'Payment Required'],
+  [403, 'Forbidden'],
+  [404, 'Not Found'],
+  [405, 'Method Not Allowed'],
+  [406, 'Not Acceptable'],
+  [407, 'Proxy Authentication Required'],
+  [408, 'Request Timeout'],
+  [410, 'Gone'],
+  [412, 'Conditional Request Failed'],
+  [413, 'Request Entity Too Large'],
+  [414, 'Request-URI Too Long'],
+  [415, 'Unsupported Media Type'],
+  [416, 'Unsupported URI Scheme'],
+  [417, 'Unknown Resource-Priority'],
+  [420, 'Bad Extension'],
+  [421, 'Extension Required'],
+  [422, 'Session Interval Too Small'],
+  [423, 'Interval Too Brief'],
+  [424, 'Bad Location Information'],
+  [428, 'Use Identity Header'],
+  [429, 'Provide Referrer Identity'],
+  [430, 'Flow Failed'],
+  [433, 'Anonymity Disallowed'],
+  [436, 'Bad Identity Info'],
+  [437, 'Unsupported Credential'],
+  [438, 'Invalid Identity Header'],
+  [439, 'First Hop Lacks Outbound Support'],
+  [440, 'Max-Breadth Exceeded'],
+  [469, 'Bad Info Package'],
+  [470, 'Consent Needed'],
+  [480, 'Temporarily Unavailable'],
+  [481, 'Call/Transaction Does Not Exist'],
+  [482, 'Loop Detected'],
+  [483, 'Too Many Hops'],
+  [484, 'Address Incomplete'],
+  [485, 'Ambiguous'],
+  [486, 'Busy Here'],
+  [487, 'Request Terminated'],
+  [488, 'Not Acceptable Here'],
+  [489, 'Bad Event'],
+  [491, 'Request Pending'],
+  [493, 'Undecipherable'],
+  [494, 'Security Agreement Required'],
+  [500, 'Server Internal Error'],
+  [501, 'Not Implemented'],
+  [502, 'Bad Gateway'],
+  [503, 'Service Unavailable'],
+  [504, 'Server Time-out'],
+  [505, 'Version Not Supported'],
+  [513, 'Message Too Large'],
+  [580, 'Precondition Failure'],
+  [600, 'Busy Everywhere'],
+  [603, 'Decline'],
+  [604, 'Does Not Exist Anywhere'],
+  [606, 'Not Acceptable'],
+  [607, 'Unwanted'],
+])

@@ -23,6 +23,116 @@ export interface EditList {
   replaceBody(text: string, contentType?: string): void
   clone(): EditList
   clear(): void
+  /** What the edits amount to, for the writer (write.ts). */
+  plan(): EditPlan
 }
 
-export declare function createEditList(): EditList
+export interface EditPlan {
+  /** Complete lines above all headers. */
+  readonly above: string
+  /** Complete lines after the last header. */
+  readonly below: string
+  /** In the order of the calls. */
+  readonly edits: readonly Edit[]
+  readonly body: ReplacedBody | null
+}
+
+/** Octets from `start` up to `end` become `text`; an insertion where both are equal. */
+export interface Edit {
+  readonly kind: 'remove' | 'insert' | 'replace'
+  readonly start: number
+  readonly end: number
+  readonly text: string
+}
+
+export interface ReplacedBody {
+  readonly text: string
+  /** null: as it was. */
+  readonly contentType: string | null
+}
+
+export function createEditList(): EditList {
+  return new OffsetEdits()
+}
+
+class OffsetEdits implements EditList {
+  private above = ''
+  private below = ''
+  private edits: Edit[] = []
+  private body: ReplacedBody | null = null
+
+  get isEmpty(): boolean {
+    return this.above === '' && this.below === '' && this.edits.length === 0 && this.body === null
+  }
+
+  removeHeader(message: SipMessage, index: number): boolean {
+    if (this.isRemoved(message, index)) return false
+    const start = message.headerStart(index)
+    this.edits.push({ kind: 'remove', start, end: message.headerEnd(index), text: '' })
+    return true
+  }
+
+  isRemoved(message: SipMessage, index: number): boolean {
+    const start = message.headerStart(index)
+    return this.edits.some((edit) => edit.kind === 'remove' && edit.start === start)
+  }
+
+  insertBeforeHeader(message: SipMessage, index: number, text: string): void {
+    this.insert(message.headerStart(index), text)
+  }
+
+  insertAfterHeader(message: SipMessage, index: number, text: string): void {
+    this.insert(message.headerEnd(index), text)
+  }
+
+  private insert(at: number, text: string): void {
+    if (text !== '') this.edits.push({ kind: 'insert', start: at, end: at, text: completeLine(text) })
+  }
+
+  prependHeader(text: string): void {
+    if (text !== '') this.above = completeLine(text) + this.above
+  }
+
+  appendHeader(text: string): void {
+    if (text !== '') this.below += completeLine(text)
+  }
+
+  replace(start: number, end: number, text: string): boolean {
+    if (this.edits.some((edit) => edit.kind === 'replace' && overlaps(edit, start, end))) return false
+    this.edits.push({ kind: 'replace', start, end, text })
+    return true
+  }
+
+  replaceBody(text: string, contentType?: string): void {
+    this.body = { text, contentType: contentType ?? this.body?.contentType ?? null }
+  }
+
+  clone(): EditList {
+    const copy = new OffsetEdits()
+    copy.above = this.above
+    copy.below = this.below
+    copy.edits = this.edits.slice()
+    copy.body = this.body
+    return copy
+  }
+
+  clear(): void {
+    this.above = ''
+    this.below = ''
+    this.edits = []
+    this.body = null
+  }
+
+  plan(): EditPlan {
+    return { above: this.above, below: this.below, edits: this.edits, body: this.body }
+  }
+}
+
+function completeLine(text: string): string {
+  return text.endsWith('\n') ? text : `${text}\r\n`
+}
+
+/** Two replacements of nothing at one place do not overlap: they follow each other. */
+function overlaps(edit: Edit, start: number, end: number): boolean {
+  return edit.start < end && start < edit.end
+}

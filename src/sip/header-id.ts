@@ -1,3 +1,5 @@
+import { asciiLower } from './bytes.ts'
+
 /**
  * The headers that the router itself reads, as small numbers: a scan compares numbers afterwards, not names.
  * Everything else is `HeaderId.other` and found by its name (RFC 3261 §7.3.1: case-insensitive; §7.3.3 and
@@ -43,6 +45,9 @@ export const HeaderId = {
 } as const
 
 export type HeaderId = (typeof HeaderId)[keyof typeof HeaderId]
+
+/** One more than the largest number. */
+export const headerIdCount = 36
 
 const byName: ReadonlyMap<string, HeaderId> = new Map<string, HeaderId>([
   ['via', HeaderId.via],
@@ -108,11 +113,51 @@ const compactNames: ReadonlyMap<string, string> = new Map([
 
 /** The number of a header name, long or compact, in any case. */
 export function headerId(name: string): HeaderId {
-  return byName.get(name) ?? byName.get(name.toLowerCase()) ?? HeaderId.other
+  return byName.get(name) ?? byName.get(asciiLower(name)) ?? HeaderId.other
 }
 
 /** The lower-case long name under which a header without a number is compared. */
 export function headerKey(name: string): string {
-  const lower = name.toLowerCase()
+  const lower = asciiLower(name)
   return compactNames.get(lower) ?? lower
+}
+
+/** As most senders write them: what the scan compares first. */
+const usualNames: readonly (readonly [string, HeaderId])[] = [
+  ...[...byName].map(([name, id]) => [usualCase(name), id] as const),
+]
+
+function usualCase(name: string): string {
+  if (name === 'call-id') return 'Call-ID'
+  if (name === 'cseq') return 'CSeq'
+  if (name === 'www-authenticate') return 'WWW-Authenticate'
+  if (name.length === 1) return name
+  return name.replace(/(^|-)[a-z]/g, (letters) => letters.toUpperCase())
+}
+
+/**
+ * The scan's way to a number without a copy and without hashing every letter: length, first and last letter choose
+ * one of 512 slots, which knows at most one name in its usual case; anything else takes the long way. A test holds
+ * that the names do not share slots.
+ */
+export const slotNames: string[] = new Array<string>(512).fill('')
+const slotIds = new Uint8Array(512)
+
+export function slotOf(length: number, first: number, last: number): number {
+  return (length + (first | 0x20) * 2 + (last | 0x20) * 13) & 511
+}
+
+for (const [name, id] of usualNames) {
+  const slot = slotOf(name.length, name.charCodeAt(0), name.charCodeAt(name.length - 1))
+  slotNames[slot] = name
+  slotIds[slot] = id
+}
+
+/** The number of the header name between two offsets of a message. Hot. */
+export function headerIdAt(text: string, start: number, end: number): HeaderId {
+  const slot = slotOf(end - start, text.charCodeAt(start), text.charCodeAt(end - 1))
+  const name = slotNames[slot] as string
+  if (name === '') return HeaderId.other
+  if (name.length === end - start && text.startsWith(name, start)) return slotIds[slot] as HeaderId
+  return headerId(text.slice(start, end))
 }

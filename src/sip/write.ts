@@ -1,4 +1,5 @@
-import type { EditList } from './edit.ts'
+import type { Edit, EditList, EditPlan } from './edit.ts'
+import { HeaderId } from './header-id.ts'
 import type { SipMessage } from './message.ts'
 
 /**
@@ -14,8 +15,84 @@ export interface WriteOptions {
   above?: string
 }
 
-export declare function writeMessage(
+/** What follows the body in the datagram is left out. Hot: without edits it is one concatenation of slices. */
+export function writeMessage(message: SipMessage, edits: EditList | null, options?: WriteOptions): string {
+  const above = options?.above ?? ''
+  if (edits !== null && !edits.isEmpty) return writeEdited(message, edits.plan(), options, above)
+  return startLine(message, options) + above + message.text.slice(message.headersStart, message.bodyEnd)
+}
+
+function startLine(message: SipMessage, options: WriteOptions | undefined): string {
+  const { text, requestUriStart, requestUriEnd, headersStart } = message
+  if (options?.requestUri !== undefined && message.isRequest) {
+    return text.slice(0, requestUriStart) + options.requestUri + text.slice(requestUriEnd, headersStart)
+  }
+  return options?.statusLine === undefined ? text.slice(0, headersStart) : `${options.statusLine}\r\n`
+}
+
+function writeEdited(
   message: SipMessage,
-  edits: EditList | null,
-  options?: WriteOptions,
-): string
+  plan: EditPlan,
+  options: WriteOptions | undefined,
+  above: string,
+): string {
+  const { text, headersStart, headersEnd, bodyStart, bodyEnd } = message
+  const edits = plan.edits.slice().sort(byPlace)
+  const body = plan.body?.text ?? apply(text, edits, bodyStart, bodyEnd)
+  const below = plan.below + followBody(message, plan, body, edits)
+  const headers = apply(text, edits, headersStart, headersEnd)
+  return (
+    startLine(message, options) +
+    above +
+    plan.above +
+    headers +
+    below +
+    text.slice(headersEnd, bodyStart) +
+    body
+  )
+}
+
+/**
+ * Sets Content-Length and Content-Type if the body changed: by further edits where the header stands, by lines to
+ * append, which it returns, where it does not.
+ */
+function followBody(message: SipMessage, plan: EditPlan, body: string, edits: Edit[]): string {
+  if (plan.body === null && !edits.some((edit) => edit.start >= message.bodyStart)) return ''
+  const contentType = plan.body?.contentType ?? null
+  const typeLine = contentType === null ? '' : setValue(message, edits, HeaderId.contentType, contentType)
+  const lengthLine = setValue(message, edits, HeaderId.contentLength, String(body.length))
+  edits.sort(byPlace)
+  return typeLine + lengthLine
+}
+
+function setValue(message: SipMessage, edits: Edit[], id: HeaderId, value: string): string {
+  const index = message.first(id)
+  const lineStart = index === -1 ? -1 : message.headerStart(index)
+  if (index === -1 || edits.some((edit) => edit.kind === 'remove' && edit.start === lineStart)) {
+    return `${id === HeaderId.contentLength ? 'Content-Length' : 'Content-Type'}: ${value}\r\n`
+  }
+  const start = message.headerValueStart(index)
+  edits.unshift({ kind: 'replace', start, end: message.headerValueEnd(index), text: value })
+  return ''
+}
+
+/** What is inserted at the start of a cut stands before it and survives it; one place keeps the order of the calls. */
+function byPlace(a: Edit, b: Edit): number {
+  return a.start - b.start || rank(a) - rank(b) || a.end - b.end
+}
+
+function rank(edit: Edit): number {
+  return edit.kind === 'insert' ? 0 : edit.kind === 'remove' ? 1 : 2
+}
+
+/** The octets of a range with the edits that lie in it. What begins inside an earlier cut is swallowed by it. */
+function apply(text: string, edits: readonly Edit[], start: number, end: number): string {
+  let out = ''
+  let position = start
+  for (const edit of edits) {
+    if (edit.start < start || edit.end > end) continue
+    if (edit.start >= position) out += text.slice(position, edit.start) + edit.text
+    if (edit.end > position) position = edit.end
+  }
+  return out + text.slice(position, end)
+}

@@ -1,3 +1,20 @@
+import {
+  closeBracket,
+  colon,
+  comma,
+  equals,
+  indexOfUnquoted,
+  isLws,
+  isToken,
+  openBracket,
+  readDecimal,
+  semicolon,
+  skipLws,
+  trimLws,
+  unfold,
+  unquote,
+} from '../bytes.ts'
+
 /** One value of Via: RFC 3261 §20.42, RFC 3581. */
 export interface Via {
   /** `UDP`, `TCP`, ... as written. */
@@ -18,8 +35,172 @@ export interface Via {
   /** Offsets within the message of this value: from the protocol name to before the comma or line end. */
   readonly start: number
   readonly end: number
-  /** True if the branch starts with the magic cookie of RFC 3261 §8.1.1.7. */
+  /** True if the branch starts with the magic cookie of RFC 3261 §8.1.1.7 and has something after it. */
   readonly isRfc3261: boolean
 }
 
-export declare function parseVia(value: string, offset?: number): Via | null
+export const magicCookie = 'z9hG4bK'
+
+/** `offset` is where `value` starts in the message. Null if it cannot be read. */
+export function parseVia(value: string, offset = 0): Via | null {
+  return readVia(value, 0, value.length, offset)
+}
+
+/** The Via value at the start of the range, up to a comma or the end. */
+export function readVia(text: string, from: number, to: number, offset = 0): Via | null {
+  const start = skipLws(text, from, to)
+  const stop = endOfVia(text, start, to)
+  const end = trimLws(text, start, stop)
+  const transportStart = afterProtocol(text, start, end)
+  if (transportStart === -1) return null
+  const transportEnd = endOfWord(text, transportStart, end)
+  const hostStart = skipLws(text, transportEnd, end)
+  if (hostStart === transportEnd || !isToken(text, transportStart, transportEnd)) return null
+  return readSentBy(
+    new ViaValue(text.slice(transportStart, transportEnd), start, end),
+    text,
+    hostStart,
+    offset,
+  )
+}
+
+/** Where a Via value that starts here ends: at the next comma, or at `end`. */
+export function endOfVia(text: string, start: number, end: number): number {
+  return indexOfUnquoted(text, comma, start, end)
+}
+
+class ViaValue implements Via {
+  transport: string
+  host = ''
+  port = 0
+  branch = ''
+  received = ''
+  rport: number | null = null
+  maddr = ''
+  params = ''
+  start: number
+  end: number
+  isRfc3261 = false
+
+  constructor(transport: string, start: number, end: number) {
+    this.transport = transport
+    this.start = start
+    this.end = end
+  }
+}
+
+/** Past `SIP / 2.0 /` and white space; -1 if that is not what stands there. */
+function afterProtocol(text: string, start: number, end: number): number {
+  if (text.startsWith('SIP/2.0/', start)) return skipLws(text, start + 8, end)
+  let position = start
+  for (let part = 0; part < 2; part++) {
+    const slash = text.indexOf('/', position)
+    if (slash === -1 || slash >= end) return -1
+    if (!isToken(text, position, trimLws(text, position, slash))) return -1
+    position = skipLws(text, slash + 1, end)
+  }
+  return position
+}
+
+function readSentBy(via: ViaValue, text: string, hostStart: number, offset: number): Via | null {
+  const end = via.end
+  let position = endOfHost(text, hostStart, end)
+  if (position === -1 || position === hostStart) return null
+  via.host = withoutBrackets(text.slice(hostStart, position))
+  position = skipLws(text, position, end)
+  if (position < end && text.charCodeAt(position) === colon) {
+    const portStart = skipLws(text, position + 1, end)
+    position = endOfPort(text, portStart, end)
+    via.port = readDecimal(text, portStart, position, 65_535)
+    if (via.port < 1) return null
+    position = skipLws(text, position, end)
+  }
+  if (position < end) {
+    if (text.charCodeAt(position) !== semicolon) return null
+    readParams(via, text, position + 1)
+  }
+  via.start += offset
+  via.end += offset
+  return via
+}
+
+function readParams(via: ViaValue, text: string, start: number): void {
+  via.params = unfold(text.slice(start, via.end))
+  let position = start
+  while (position < via.end) {
+    const stop = indexOfUnquoted(text, semicolon, position, via.end)
+    readParam(via, text, skipLws(text, position, stop), stop)
+    position = stop + 1
+  }
+  via.isRfc3261 = via.branch.length > magicCookie.length && via.branch.startsWith(magicCookie)
+}
+
+/** Only four parameters matter here; their first letters tell them from most others. */
+function readParam(via: ViaValue, text: string, start: number, stop: number): void {
+  const letter = text.charCodeAt(start) | 0x20
+  if (letter !== 0x62 && letter !== 0x6d && letter !== 0x72) return
+  let nameEnd = start
+  while (nameEnd < stop && text.charCodeAt(nameEnd) !== equals && !isLws(text.charCodeAt(nameEnd))) nameEnd++
+  const name = text.slice(start, nameEnd)
+  const value = paramValue(text, skipLws(text, nameEnd, stop), stop)
+  setParam(via, name, value) || setParam(via, name.toLowerCase(), value)
+}
+
+/** The first of several wins. */
+function setParam(via: ViaValue, name: string, value: string): boolean {
+  switch (name) {
+    case 'branch':
+      if (via.branch === '') via.branch = value
+      return true
+    case 'received':
+      if (via.received === '') via.received = withoutBrackets(value)
+      return true
+    case 'rport':
+      if (via.rport === null) via.rport = Math.max(0, readDecimal(value, 0, value.length, 65_535))
+      return true
+    case 'maddr':
+      if (via.maddr === '') via.maddr = value
+      return true
+    default:
+      return false
+  }
+}
+
+function paramValue(text: string, equalsAt: number, stop: number): string {
+  if (equalsAt >= stop || text.charCodeAt(equalsAt) !== equals) return ''
+  const start = skipLws(text, equalsAt + 1, stop)
+  return unquote(text.slice(start, trimLws(text, start, stop)))
+}
+
+function endOfHost(text: string, start: number, end: number): number {
+  if (text.charCodeAt(start) === openBracket) {
+    for (let i = start + 1; i < end; i++) {
+      if (text.charCodeAt(i) === closeBracket) return i + 1
+    }
+    return -1
+  }
+  for (let i = start; i < end; i++) {
+    const code = text.charCodeAt(i)
+    if (code === colon || code === semicolon || isLws(code)) return i
+  }
+  return end
+}
+
+function endOfPort(text: string, start: number, end: number): number {
+  let position = start
+  while (position < end && text.charCodeAt(position) !== semicolon && !isLws(text.charCodeAt(position)))
+    position++
+  return position
+}
+
+function endOfWord(text: string, start: number, end: number): number {
+  let position = start
+  while (position < end && !isLws(text.charCodeAt(position))) position++
+  return position
+}
+
+function withoutBrackets(host: string): string {
+  return host.charCodeAt(0) === openBracket && host.charCodeAt(host.length - 1) === closeBracket
+    ? host.slice(1, -1)
+    : host
+}

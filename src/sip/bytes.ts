@@ -1,0 +1,157 @@
+/**
+ * Octets of a message as the scan sees them: a Latin-1 string, one character per octet (RFC 3261 §25.1 names the
+ * classes). Hot: everything here is called several times per header. Indexed reads are confined to this file.
+ */
+
+export const tab = 0x09
+export const lineFeed = 0x0a
+export const carriageReturn = 0x0d
+export const space = 0x20
+export const quote = 0x22
+export const comma = 0x2c
+export const colon = 0x3a
+export const semicolon = 0x3b
+export const lessThan = 0x3c
+export const equals = 0x3d
+export const greaterThan = 0x3e
+export const questionMark = 0x3f
+export const at = 0x40
+export const openBracket = 0x5b
+export const backslash = 0x5c
+export const closeBracket = 0x5d
+
+/**
+ * A copy that stands on its own. A slice keeps the whole datagram in memory; what outlives its message is copied.
+ * Up to 12 characters V8 copies anyway. The concatenation is flattened by `slice`, which then pins only itself.
+ */
+export function flat(text: string): string {
+  return text.length < 13 ? text : ` ${text}`.slice(1)
+}
+
+/** White space inside a header value: SP, HT, and the CRLF of a fold. */
+export function isLws(code: number): boolean {
+  return code === space || code === tab || code === lineFeed || code === carriageReturn
+}
+
+export function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39
+}
+
+export function isAlpha(code: number): boolean {
+  const lower = code | 0x20
+  return lower >= 0x61 && lower <= 0x7a
+}
+
+const tokenTable = new Uint8Array(256)
+for (const character of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~") {
+  tokenTable[character.charCodeAt(0)] = 1
+}
+
+/** RFC 3261 §25.1 token. False for an empty range. */
+export function isToken(text: string, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    if (tokenTable[text.charCodeAt(i)] !== 1) return false
+  }
+  return start < end
+}
+
+/** First position from `start` that is no white space, at most `end`. */
+export function skipLws(text: string, start: number, end: number): number {
+  let position = start
+  while (position < end && isLws(text.charCodeAt(position))) position++
+  return position
+}
+
+/** Position after the last character before `end` that is no white space, at least `start`. */
+export function trimLws(text: string, start: number, end: number): number {
+  let position = end
+  while (position > start && isLws(text.charCodeAt(position - 1))) position--
+  return position
+}
+
+/**
+ * A number of digits only, leading zeros allowed: no sign, no exponent, no white space. -1 if it is anything else
+ * or more than `max`.
+ */
+export function readDecimal(text: string, start: number, end: number, max: number): number {
+  if (start >= end) return -1
+  let value = 0
+  for (let i = start; i < end; i++) {
+    const digit = text.charCodeAt(i) - 0x30
+    if (digit < 0 || digit > 9) return -1
+    value = value * 10 + digit
+    if (value > max) return -1
+  }
+  return value
+}
+
+/** The same for a whole text. */
+export function parseDecimal(text: string, max: number): number {
+  return readDecimal(text, 0, text.length, max)
+}
+
+/** Position of the quote that closes the one at `open`, backslash escapes respected; -1 if there is none. */
+export function closingQuote(text: string, open: number, end: number): number {
+  for (let i = open + 1; i < end; i++) {
+    const code = text.charCodeAt(i)
+    if (code === backslash) i++
+    else if (code === quote) return i
+  }
+  return -1
+}
+
+/** First `code` in the range that stands outside quoted strings, `end` if there is none. */
+export function indexOfUnquoted(text: string, code: number, start: number, end: number): number {
+  for (let i = start; i < end; i++) {
+    const current = text.charCodeAt(i)
+    if (current === code) return i
+    if (current === quote) {
+      const close = closingQuote(text, i, end)
+      if (close === -1) return end
+      i = close
+    }
+  }
+  return end
+}
+
+/** The content of a quoted string without its quotes and escapes; any other text as it is. */
+export function unquote(text: string): string {
+  if (text.length < 2 || text.charCodeAt(0) !== quote || !text.endsWith('"')) return text
+  const inner = text.slice(1, -1)
+  return inner.includes('\\') ? inner.replace(/\\([\s\S])/g, '$1') : inner
+}
+
+/** The text between quotes, its quotes and backslashes escaped. */
+export function quoted(text: string): string {
+  return `"${/["\\]/.test(text) ? text.replace(/["\\]/g, '\\$&') : text}"`
+}
+
+/** RFC 3261 §7.3.1: a fold counts as one space. Also removes a lone CR or LF. */
+export function unfold(text: string): string {
+  return text.includes('\n') || text.includes('\r') ? text.replace(/[ \t]*[\r\n][ \t\r\n]*/g, ' ') : text
+}
+
+/** ASCII-only lower case: no Unicode case folding ever touches a protocol token. */
+export function asciiLower(text: string): string {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code >= 0x41 && code <= 0x5a) return lowered(text)
+  }
+  return text
+}
+
+function lowered(text: string): string {
+  return isAscii(text) ? text.toLowerCase() : text.replace(/[A-Z]+/g, (run) => run.toLowerCase())
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) return false
+  }
+  return true
+}
+
+/** Reads a table of numbers that is known to reach this far. */
+export function entry(table: readonly number[], index: number): number {
+  return table[index] as number
+}

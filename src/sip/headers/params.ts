@@ -1,0 +1,111 @@
+import {
+  asciiLower,
+  equals,
+  indexOfUnquoted,
+  quote,
+  semicolon,
+  skipLws,
+  trimLws,
+  unfold,
+  unquote,
+} from '../bytes.ts'
+
+/**
+ * Parameters of headers and URIs: `;name=value;flag`, names without case, values tokens or quoted strings
+ * (RFC 3261 §25.1 generic-param, §19.1.1).
+ */
+export interface Param {
+  /** As written. */
+  readonly name: string
+  /** Unquoted; '' if it stands without one. */
+  readonly value: string
+}
+
+/**
+ * A parameter of a `;`-separated list: its value (unquoted), '' if it stands without one, null if absent.
+ * Names are case-insensitive. A leading semicolon does no harm.
+ */
+export function paramOf(params: string, name: string): string | null {
+  return paramIn(params, 0, params.length, name)
+}
+
+/** The same over a range of a longer text. */
+export function paramIn(text: string, start: number, end: number, name: string): string | null {
+  let position = start
+  while (position < end) {
+    const stop = indexOfUnquoted(text, semicolon, position, end)
+    const nameStart = skipLws(text, position, stop)
+    if (startsWithName(text, nameStart, stop, name)) {
+      const afterName = skipLws(text, nameStart + name.length, stop)
+      if (afterName === stop) return ''
+      if (text.charCodeAt(afterName) === equals) return valueBetween(text, afterName + 1, stop)
+    }
+    position = stop + 1
+  }
+  return null
+}
+
+/** All of them in order. Empty ones (`;;`) are left out. */
+export function parseParams(params: string): Param[] {
+  const found: Param[] = []
+  let position = 0
+  while (position < params.length) {
+    const stop = indexOfUnquoted(params, semicolon, position, params.length)
+    const nameStart = skipLws(params, position, stop)
+    if (nameStart < stop) found.push(paramBetween(params, nameStart, stop))
+    position = stop + 1
+  }
+  return found
+}
+
+/** The list without the parameters of that name, everything else as written. */
+export function withoutParamIn(params: string, name: string): string {
+  let kept = ''
+  let position = 0
+  while (position < params.length) {
+    const stop = indexOfUnquoted(params, semicolon, position, params.length)
+    if (!isNamed(params, position, stop, name))
+      kept += `${kept === '' ? '' : ';'}${params.slice(position, stop)}`
+    position = stop + 1
+  }
+  return kept
+}
+
+function isNamed(text: string, start: number, end: number, name: string): boolean {
+  const nameStart = skipLws(text, start, end)
+  if (!startsWithName(text, nameStart, end, name)) return false
+  const after = skipLws(text, nameStart + name.length, end)
+  return after === end || text.charCodeAt(after) === equals
+}
+
+function paramBetween(text: string, start: number, end: number): Param {
+  const equalsAt = indexOfUnquoted(text, equals, start, end)
+  const name = text.slice(start, trimLws(text, start, equalsAt))
+  return { name, value: equalsAt === end ? '' : valueBetween(text, equalsAt + 1, end) }
+}
+
+function valueBetween(text: string, start: number, end: number): string {
+  const valueStart = skipLws(text, start, end)
+  const value = text.slice(valueStart, trimLws(text, valueStart, end))
+  return value.charCodeAt(0) === quote ? unquote(unfold(value)) : value
+}
+
+/** Compares without case and without a copy: `name` is ASCII. */
+function startsWithName(text: string, start: number, end: number, name: string): boolean {
+  const length = name.length
+  if (end - start < length) return false
+  if (text.startsWith(name, start)) return true
+  for (let i = 0; i < length; i++) {
+    if (foldedCode(text.charCodeAt(start + i)) !== foldedCode(name.charCodeAt(i))) return false
+  }
+  return true
+}
+
+function foldedCode(code: number): number {
+  return code >= 0x41 && code <= 0x5a ? code | 0x20 : code
+}
+
+/** True if both names are the same parameter or header. */
+export function sameName(a: string, b: string): boolean {
+  return a.length === b.length && asciiLower(a) === asciiLower(b)
+}
