@@ -11,6 +11,7 @@ import type {
 import type { Pattern } from '../../grammar/program.ts'
 import type { PluginHost } from './host.ts'
 import type { RouteContext } from './route-context.ts'
+import { declarationProblems } from './validate.ts'
 
 /**
  * A plugin is a declaration, readable without running anything, and a `setup` that gives the implementations.
@@ -111,6 +112,10 @@ export function definePlugin<
   const V extends Record<string, VariableDeclaration>,
   E = unknown,
 >(definition: PluginDefinition<P, F, V, E>): PluginDefinition<P, F, V, E> {
+  const problems = declarationProblems(definition)
+  if (problems.length > 0) {
+    throw new TypeError(`plugin ${String(definition?.name)}: ${problems.join('; ')}`)
+  }
   return definition
 }
 

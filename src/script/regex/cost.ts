@@ -1,0 +1,99 @@
+import { isSafePattern } from 'redos-detector'
+import type { Node } from './posix.ts'
+
+/**
+ * May a backtracking engine run this pattern on text that an attacker wrote? Yes if the work for one starting point is
+ * bounded by a small constant: either the pattern has no unbounded repetition and few ways through it, which is easy
+ * to count, or redos-detector finds that no text can be read in many ways.
+ */
+export function isHarmless(root: Node, written: string): boolean {
+  const bound = boundOf(root)
+  if (bound !== null) return bound.ways * bound.width <= stepsPerStartMax
+  return scoreOf(written) !== null
+}
+
+/**
+ * True if no two ways through the pattern read the same text from a given start. Greedy leftmost-first matching then
+ * finds what POSIX asks for, the longest of the leftmost matches.
+ */
+export function isUnambiguous(written: string): boolean {
+  return scoreOf(`^(?:${written})`) === 1
+}
+
+/** Matching steps at one starting point: about a microsecond. */
+const stepsPerStartMax = 512
+/** Ways to read one text that we still call harmless. */
+const scoreMax = 20
+const detectorStepsMax = 5_000
+const detectorMilliseconds = 250
+
+/** How many ways the worst text can be read; null if there is no small bound, or nobody could tell in time. */
+function scoreOf(written: string): number | null {
+  const { safe, score } = isSafePattern(written, {
+    dotAll: true,
+    maxScore: scoreMax,
+    maxSteps: detectorStepsMax,
+    timeout: detectorMilliseconds,
+  })
+  return safe && !score.infinite ? score.value : null
+}
+
+interface Bound {
+  /** Ways through the pattern. */
+  readonly ways: number
+  /** Characters of the longest one. */
+  readonly width: number
+}
+
+const countMax = 1_000_000
+
+/** Null if the pattern can match texts of any length. */
+function boundOf(node: Node): Bound | null {
+  switch (node.type) {
+    case 'set':
+    case 'any':
+    case 'start':
+    case 'end':
+    case 'word-edge':
+    case 'no-word-edge':
+      return { ways: 1, width: 1 }
+    case 'back-reference':
+      return null
+    case 'group':
+      return boundOf(node.child)
+    case 'sequence':
+      return boundOfAll(
+        node.children,
+        (ways, more) => ways * more,
+        (width, more) => width + more,
+        1,
+      )
+    case 'choice':
+      return boundOfAll(node.children, (ways, more) => ways + more, Math.max, 0)
+    case 'repeat':
+      return boundOfRepeat(node)
+  }
+}
+
+function boundOfAll(
+  nodes: readonly Node[],
+  ways: (sum: number, more: number) => number,
+  width: (sum: number, more: number) => number,
+  waysOfNone: number,
+): Bound | null {
+  let sum: Bound = { ways: waysOfNone, width: 0 }
+  for (const node of nodes) {
+    const bound = boundOf(node)
+    if (!bound) return null
+    sum = { ways: Math.min(countMax, ways(sum.ways, bound.ways)), width: width(sum.width, bound.width) }
+  }
+  return sum
+}
+
+function boundOfRepeat(node: Extract<Node, { type: 'repeat' }>): Bound | null {
+  const child = boundOf(node.child)
+  if (!child || node.max === null) return null
+  let ways = 0
+  for (let count = node.min; count <= node.max; count++) ways += child.ways ** count
+  return { ways: Math.min(countMax, ways), width: child.width * node.max }
+}

@@ -1,0 +1,216 @@
+import type { RouteKind, Value } from '../../grammar/declarations.ts'
+import type { Place } from '../../grammar/program.ts'
+import type { RouteContext } from '../plugin/route-context.ts'
+import type { Branch, ReplyOptions, ResponseContext } from '../proxy/proxy.ts'
+import { createTarget, type Target } from '../proxy/target.ts'
+import { createEditList, type EditList } from '../sip/edit.ts'
+import type { SipMessage } from '../sip/message.ts'
+import { isFault, scanMessage } from '../sip/scan.ts'
+import { parseUri, type Uri } from '../sip/uri.ts'
+import { writeMessage } from '../sip/write.ts'
+import type { Flow, ListenSocket } from '../transport/socket.ts'
+import type { ScriptScope } from './scope.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/**
+ * One message on its way through one route. Made for every message, so it has one shape, and what most messages
+ * never need (edits, a parsed Request-URI) is made when it is first asked for.
+ *
+ * Hot: see bench/.
+ */
+export class ScriptRun implements RouteContext {
+  readonly surroundings: Surroundings
+  readonly kind: RouteKind
+  readonly route: string
+  readonly flow: Flow
+  readonly scope: ScriptScope
+  message: SipMessage
+  transaction: ResponseContext | null = null
+  target: Target
+  branches: Target[] = []
+  branch: Branch | null = null
+  requestUriChanged = false
+  replyStatus: { code: number; reason: string } | null = null
+  replyHeaders = ''
+  forceRport = false
+  scriptFlags = 0
+  isReplied = false
+
+  rc = 1
+  ended = 0
+  vars: Value[]
+  depth = 0
+  at = -1
+
+  /** Someone else answered for this run: its deadline is over. Whatever it still does has no effect. */
+  isAbandoned = false
+  /** An answer was promised (replyLater) and is not out yet. */
+  isReplyPending = false
+  /** What onsend_route is about; null elsewhere. */
+  sending: Sending | null = null
+  /** `$err.class` and friends; null while nothing went wrong. */
+  problem: ScriptProblem | null = null
+  /** `$vn`, `$vz` by name. */
+  names: Map<string, Value> | null = null
+  #edits: EditList | null = null
+  #uriText = ''
+  #uri: Uri | null = null
+  #wall = 0
+
+  constructor(
+    surroundings: Surroundings,
+    kind: RouteKind,
+    route: string,
+    message: SipMessage,
+    flow: Flow,
+    scope: ScriptScope,
+    target: Target | null = null,
+  ) {
+    this.surroundings = surroundings
+    this.kind = kind
+    this.route = route
+    this.message = message
+    this.flow = flow
+    this.scope = scope
+    this.target = target ?? createTarget(message.requestUri)
+    const slots = scope.linked.program.variableSlots
+    this.vars = slots === 0 ? noVariables : new Array<Value>(slots).fill(0)
+  }
+
+  get edits(): EditList {
+    return (this.#edits ??= createEditList())
+  }
+
+  set edits(edits: EditList) {
+    this.#edits = edits
+  }
+
+  get hasEdits(): boolean {
+    return this.#edits !== null && !this.#edits.isEmpty
+  }
+
+  get requestUri(): Uri | null {
+    const text = this.target.uri
+    if (text !== this.#uriText) {
+      this.#uriText = text
+      this.#uri = parseUri(text)
+    }
+    return this.#uri
+  }
+
+  /** Unix milliseconds, the same for the whole run: `$TS`. */
+  get wall(): number {
+    if (this.#wall === 0) this.#wall = this.surroundings.services.clock.wall()
+    return this.#wall
+  }
+
+  /** Where the script is now; null before its first call. */
+  get place(): Place | null {
+    return this.scope.linked.program.places[this.at] ?? null
+  }
+
+  reply(statusCode: number, reason: string, options?: ReplyOptions): number {
+    if (!this.#mayReply()) return -1
+    if (!this.#send(statusCode, reason, options)) return -1
+    if (statusCode >= 200) this.isReplied = true
+    return 1
+  }
+
+  replyLater(
+    ready: Promise<{ statusCode: number; reason: string; headers?: string } | null>,
+    statusCode: number,
+    reason: string,
+    options?: ReplyOptions,
+  ): number {
+    if (!this.#mayReply()) return -1
+    const { services, gate } = this.surroundings
+    if (gate.isFull) return this.reply(503, 'Service Unavailable', { headers: 'Retry-After: 5\r\n' })
+    this.isReplied = true
+    this.isReplyPending = true
+    services.transactions.setPending(this.message, true)
+    const finish = (code: number, phrase: string, replyOptions: ReplyOptions | undefined) => {
+      this.isReplyPending = false
+      services.transactions.setPending(this.message, false)
+      this.#send(code, phrase, replyOptions)
+    }
+    const wait = gate.enter(() => finish(500, 'Server Internal Error', undefined))
+    ready.then(
+      (instead) => {
+        if (!gate.leave(wait)) return
+        if (instead === null) finish(statusCode, reason, options)
+        else finish(instead.statusCode, instead.reason, headersOnly(instead.headers))
+      },
+      (error: unknown) => {
+        services.log.error({ ...this.logFields(), err: error }, 'a promised answer failed: 500 instead')
+        if (gate.leave(wait)) finish(500, 'Server Internal Error', undefined)
+      },
+    )
+    return 1
+  }
+
+  applyEdits(): boolean {
+    if (!this.hasEdits && this.target.uri === this.message.requestUri) return true
+    const options = this.message.isRequest ? { requestUri: this.target.uri } : {}
+    const scanned = scanMessage(writeMessage(this.message, this.#edits, options))
+    if (isFault(scanned)) return false
+    this.message = scanned
+    this.#edits = null
+    return true
+  }
+
+  explain(what: string, why: string): void {
+    const { log } = this.surroundings.services
+    if (log.enabled('debug')) log.debug({ ...this.logFields(), what }, why)
+  }
+
+  logFields(): Record<string, unknown> {
+    const { message, flow, place } = this
+    const fields: Record<string, unknown> = {
+      callId: message.callId,
+      cseq: message.cseq === null ? '' : `${message.cseq.number} ${message.cseq.method}`,
+      method: message.method,
+      source: `${flow.socket.transport}:${flow.address}:${flow.port}`,
+    }
+    if (!message.isRequest) fields['status'] = message.statusCode
+    if (place) fields['place'] = `${place.file}:${place.line}`
+    return fields
+  }
+
+  #mayReply(): boolean {
+    if (this.isReplied || this.isAbandoned || !this.message.isRequest) return false
+    return this.message.method !== 'ACK'
+  }
+
+  #send(statusCode: number, reason: string, options: ReplyOptions | undefined): boolean {
+    const complete: ReplyOptions = {
+      ...options,
+      headers: this.replyHeaders + (options?.headers ?? ''),
+      forceRport: this.forceRport || options?.forceRport === true,
+    }
+    if (this.transaction) return this.transaction.reply(statusCode, reason, complete)
+    const { stateless } = this.surroundings.services.proxy
+    return stateless.reply(this.message, this.flow, statusCode, reason, complete)
+  }
+}
+
+/** A request as it is about to leave: what onsend_route looks at. */
+export interface Sending {
+  readonly text: string
+  readonly socket: ListenSocket
+  readonly address: string
+  readonly port: number
+}
+
+export interface ScriptProblem {
+  readonly class: number
+  readonly level: number
+  readonly info: string
+  readonly statusCode: number
+  readonly reason: string
+}
+
+const noVariables: Value[] = []
+
+function headersOnly(headers: string | undefined): ReplyOptions | undefined {
+  return headers === undefined ? undefined : { headers }
+}
