@@ -128,7 +128,24 @@ export function quoted(text: string): string {
 
 /** RFC 3261 §7.3.1: a fold counts as one space. Also removes a lone CR or LF. */
 export function unfold(text: string): string {
-  return text.includes('\n') || text.includes('\r') ? text.replace(/[ \t]*[\r\n][ \t\r\n]*/g, ' ') : text
+  let lineEnd = indexOfLineEnd(text, 0)
+  if (lineEnd === -1) return text
+  let unfolded = ''
+  let position = 0
+  while (lineEnd !== -1) {
+    unfolded += `${text.slice(position, trimLws(text, position, lineEnd))} `
+    position = skipLws(text, lineEnd, text.length)
+    lineEnd = indexOfLineEnd(text, position)
+  }
+  return unfolded + text.slice(position)
+}
+
+function indexOfLineEnd(text: string, from: number): number {
+  for (let i = from; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === lineFeed || code === carriageReturn) return i
+  }
+  return -1
 }
 
 /** ASCII-only lower case: no Unicode case folding ever touches a protocol token. */
