@@ -16,6 +16,23 @@ export {
 export type { Pattern } from '../../grammar/program.ts'
 export { type Database, DatabaseError, type DatabaseValue, type Row } from '../database/database.ts'
 export { limits } from '../limits.ts'
+export { type AorRules, canonicalAor, canonicalName } from '../location/aor.ts'
+export {
+  allMethods,
+  type Binding,
+  createBinding,
+  isReachable,
+  type Origin,
+  remainingSeconds,
+  type Trust,
+} from '../location/binding.ts'
+export { type BoundScope, type BoundSettings, defaultBounds, LearnedBounds } from '../location/bounds.ts'
+export { ExpiryQueue } from '../location/expiry.ts'
+export { budgetOf, type FlowState, FlowTable, sameFlow } from '../location/flows.ts'
+export { type Change, type ChangeCause, Location } from '../location/location.ts'
+export { chooseBindings, inOrder, mayReplace } from '../location/precedence.ts'
+export { customerPrefix, isLoopback, isUnicast, type Prefix, parsePrefix } from '../location/prefix.ts'
+export type { StoredBinding } from '../location/stored.ts'
 export type {
   BranchEnd,
   OwnRequest,
@@ -29,6 +46,7 @@ export type { Clock, Timer } from '../runtime/clock.ts'
 export type { Log } from '../runtime/log.ts'
 export type { Counter, Metrics } from '../runtime/metrics.ts'
 export type { Random } from '../runtime/random.ts'
+export { flat, parseDecimal, quoted, unquote } from '../sip/bytes.ts'
 export { HeaderId, headerId } from '../sip/header-id.ts'
 export {
   type NameAddr,

@@ -1,0 +1,94 @@
+import { type Binding, isReachable, type Location, remainingSeconds } from '../../src/plugin/index.ts'
+
+/** Bindings as Kamailio's `ul.dump` and `ul.lookup` show them, with what Kamailio has no name for after that. */
+const unset = '[not set]'
+
+/** Slots that Kamailio would have: shown for tools that expect the number. */
+export interface DumpSettings {
+  hashSize: number
+}
+
+export function dumpTables(
+  tables: Iterable<Location>,
+  time: { now: number; wall: number },
+  settings: DumpSettings,
+  brief: boolean,
+): unknown {
+  const domains = []
+  for (const location of tables) {
+    const aors = []
+    let most = 0
+    for (const aor of location.aors()) {
+      const bindings = location.of(aor)
+      if (bindings.length === 0) continue
+      most = Math.max(most, bindings.length)
+      aors.push({ Info: brief ? { AoR: aor } : dumpAor(aor, bindings, time) })
+    }
+    domains.push({
+      Domain: {
+        Domain: location.name,
+        Size: 2 ** settings.hashSize,
+        AoRs: aors,
+        Stats: { Records: aors.length, 'Max-Slots': most },
+      },
+    })
+  }
+  return { Domains: domains }
+}
+
+export function dumpAor(
+  aor: string,
+  bindings: readonly Binding[],
+  time: { now: number; wall: number },
+): unknown {
+  return {
+    AoR: aor,
+    HashID: 0,
+    Contacts: bindings.map((binding) => ({ Contact: dumpBinding(binding, time) })),
+  }
+}
+
+function dumpBinding(
+  binding: Binding,
+  { now, wall }: { now: number; wall: number },
+): Record<string, unknown> {
+  const { flow } = binding
+  return {
+    Address: binding.contact,
+    Expires: Number.isFinite(binding.expiresAt) ? remainingSeconds(binding, now) : 'permanent',
+    Q: binding.q,
+    'Call-ID': binding.callId || unset,
+    CSeq: binding.cseq,
+    'User-Agent': binding.userAgent || unset,
+    Received: binding.received || unset,
+    Path: binding.path.length === 0 ? unset : binding.path.join(', '),
+    State: binding.isDurable ? 'CS_SYNC' : 'CS_NEW',
+    Flags: binding.flags,
+    CFlags: binding.branchFlags,
+    Socket: binding.socket || unset,
+    Methods: binding.methods,
+    Ruid: binding.ruid,
+    Instance: binding.instance || unset,
+    'Reg-Id': binding.regId,
+    'Server-Id': 0,
+    'Tcpconn-Id': -1,
+    Keepalive: 0,
+    'Last-Keepalive': 0,
+    'KA-Roundtrip': 0,
+    'Last-Modified': Math.round((wall - now + binding.modifiedAt) / 1000),
+    Origin: binding.origin,
+    Trust: binding.trust,
+    By: binding.by || unset,
+    ...(flow === null
+      ? {}
+      : {
+          Flow: `${flow.flow.socket.label} ${flow.flow.address}:${flow.flow.port}`,
+          Reachable: isReachable(binding, now) ? secondsUntil(flow.reachableUntil, now) : 0,
+          Proven: flow.proven ? 1 : 0,
+        }),
+  }
+}
+
+function secondsUntil(time: number, now: number): number | string {
+  return Number.isFinite(time) ? Math.ceil((time - now) / 1000) : 'permanent'
+}

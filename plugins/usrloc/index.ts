@@ -1,0 +1,268 @@
+import {
+  type AorRules,
+  type Binding,
+  type ChangeCause,
+  definePlugin,
+  FlowTable,
+  Location,
+  type PluginHost,
+  type StoredBinding,
+} from '../../src/plugin/index.ts'
+import { type MatchingMode, type UsrlocExports, ulcNote } from './exports.ts'
+import { locationCommands } from './rpc.ts'
+import { ulcRecord } from './ulc-record.ts'
+
+/** Milliseconds between two looks at what has expired. An expired binding is invisible before it is removed. */
+const expiryInterval = 1_000
+
+const ownStore = 'bindings are kept in the embedded store (docs/decisions/0006-location-store.md)'
+const column = { type: 'string', ignored: ownStore, doc: 'Name of a column of the database table.' } as const
+
+export default definePlugin({
+  name: 'usrloc',
+  summary: 'The location service: bindings of addresses-of-record, kept across restarts (RFC 3261 §10).',
+  params: {
+    db_mode: {
+      type: 'int',
+      doc:
+        '0: bindings live in memory only, and a restart forgets them. Any other value, and no value: they are in ' +
+        'the embedded store before the 200 leaves, which is what 1 (write-through) promises; 2 (write-back) and ' +
+        '3 (database only) get the same; 4 too.',
+    },
+    db_url: { type: 'string', ignored: ownStore, doc: "Kamailio's database." },
+    use_domain: { type: 'int', default: 0, doc: 'Bindings are filed under user@domain instead of user.' },
+    nat_bflag: { type: 'int', default: -1, doc: 'Branch flag (0 to 31) that marks bindings behind a NAT.' },
+    matching_mode: {
+      type: 'int',
+      default: 0,
+      doc: 'What makes two contacts the same: 0 the URI, 1 also the Call-ID, 2 also the Path, 3 the Call-ID alone.',
+    },
+    cseq_delay: {
+      type: 'int',
+      default: 20,
+      unit: 's',
+      doc: 'How long a REGISTER with the same Call-ID and CSeq counts as a retransmission, and is answered 200.',
+    },
+    desc_time_order: { type: 'int', default: 0, doc: 'The newest contact first, instead of the highest q.' },
+    timer_interval: {
+      type: 'int',
+      default: 60,
+      unit: 's',
+      ignored: 'expiry needs no scan',
+      doc: 'Write-back interval.',
+    },
+    timer_procs: { type: 'int', default: 0, ignored: 'expiry needs no scan', doc: 'Timer processes.' },
+    hash_size: {
+      type: 'int',
+      default: 10,
+      doc: 'Shown by ul.dump as 2 to the power of it; tables grow by themselves.',
+    },
+    preload: { type: 'string', repeatable: true, doc: 'A table to restore at start; `location` always is.' },
+    handle_lost_tcp: {
+      type: 'int',
+      default: 0,
+      ignored: 'a lost connection makes its flow unreachable',
+      doc: 'TCP.',
+    },
+    close_expired_tcp: {
+      type: 'int',
+      default: 0,
+      ignored: 'connections close when they are idle',
+      doc: 'TCP.',
+    },
+    skip_remote_socket: {
+      type: 'int',
+      default: 0,
+      ignored: 'foreign bindings are not loaded',
+      doc: 'Shared databases.',
+    },
+    xavp_contact: {
+      type: 'string',
+      ignored: 'bindings carry no xavps',
+      doc: 'Attributes stored with a contact.',
+    },
+    rm_expired_delay: {
+      type: 'int',
+      default: 0,
+      ignored: 'expired bindings go at once',
+      doc: 'Delay of removal.',
+    },
+    db_insert_update: { type: 'int', default: 0, ignored: ownStore, doc: 'SQL dialect.' },
+    db_insert_null: { type: 'int', default: 0, ignored: ownStore, doc: 'SQL dialect.' },
+    db_check_update: { type: 'int', default: 0, ignored: ownStore, doc: 'SQL dialect.' },
+    db_update_as_insert: { type: 'int', default: 0, ignored: ownStore, doc: 'SQL dialect.' },
+    db_timer_clean: { type: 'int', default: 0, ignored: ownStore, doc: 'Cleaning of the database.' },
+    db_clean_tcp: { type: 'int', default: 0, ignored: ownStore, doc: 'Cleaning of the database.' },
+    db_ops_ruid: { type: 'int', default: 1, ignored: ownStore, doc: 'Key of the database.' },
+    db_load: { type: 'int', default: 1, ignored: ownStore, doc: 'Load at start.' },
+    db_raw_fetch_type: { type: 'int', default: 0, ignored: ownStore, doc: 'SQL dialect.' },
+    fetch_rows: { type: 'int', default: 2000, ignored: ownStore, doc: 'Rows per query.' },
+    load_rank: { type: 'int', default: 0, ignored: ownStore, doc: 'Which process loads.' },
+    expires_type: { type: 'int', default: 0, ignored: ownStore, doc: 'Type of a column.' },
+    server_id_filter: { type: 'int', default: 0, ignored: ownStore, doc: 'Shared databases.' },
+    version_table: { type: 'int', default: 1, ignored: ownStore, doc: 'Check of the schema.' },
+    ka_mode: { type: 'int', default: 0, ignored: 'keepalives are nathelper\u2019s', doc: 'Keepalives.' },
+    ka_from: { type: 'string', ignored: 'keepalives are nathelper\u2019s', doc: 'Keepalives.' },
+    ka_domain: { type: 'string', ignored: 'keepalives are nathelper\u2019s', doc: 'Keepalives.' },
+    ka_method: { type: 'string', ignored: 'keepalives are nathelper\u2019s', doc: 'Keepalives.' },
+    ka_filter: { type: 'int', default: 0, ignored: 'keepalives are nathelper\u2019s', doc: 'Keepalives.' },
+    ka_timeout: { type: 'int', default: 0, ignored: 'keepalives are nathelper\u2019s', doc: 'Keepalives.' },
+    ka_loglevel: {
+      type: 'int',
+      default: 255,
+      ignored: 'keepalives are nathelper\u2019s',
+      doc: 'Keepalives.',
+    },
+    ka_logmsg: { type: 'string', ignored: 'keepalives are nathelper\u2019s', doc: 'Keepalives.' },
+    user_column: column,
+    domain_column: column,
+    contact_column: column,
+    expires_column: column,
+    q_column: column,
+    callid_column: column,
+    cseq_column: column,
+    flags_column: column,
+    cflags_column: column,
+    user_agent_column: column,
+    received_column: column,
+    path_column: column,
+    socket_column: column,
+    methods_column: column,
+    ruid_column: column,
+    instance_column: column,
+    reg_id_column: column,
+    server_id_column: column,
+    connection_id_column: column,
+    keepalive_column: column,
+    partition_column: column,
+    last_modified_column: column,
+  },
+  functions: {},
+  variables: {},
+  events: {
+    'contact-expired': {
+      doc: 'A binding reached the end of its lifetime; `$ulc(exp=>addr)` and its siblings say which.',
+    },
+  },
+  rpc: {
+    'ul.dump': {
+      doc: 'All bindings.',
+      params: [{ name: 'brief', optional: true, doc: 'The word `brief`: addresses-of-record only.' }],
+    },
+    'ul.lookup': { doc: 'The bindings of one address-of-record.', params: tableAnd('aor') },
+    'ul.rm': { doc: 'Removes all bindings of an address-of-record.', params: tableAnd('aor') },
+    'ul.rm_contact': { doc: 'Removes one binding.', params: tableAnd('aor', 'contact') },
+    'ul.add': {
+      doc: 'Adds a static binding, which nothing but this command and ul.rm changes. Expires 0: for ever.',
+      params: tableAnd('aor', 'contact', 'expires', 'q', 'path', 'flags', 'cflags', 'methods'),
+    },
+    'ul.flush': { doc: 'Waits until all that was written is on the disk.' },
+    'ul.db_users': { doc: 'How many addresses-of-record have bindings.', params: tableAnd() },
+    'ul.db_contacts': { doc: 'How many bindings there are.', params: tableAnd() },
+  },
+  metrics: {
+    viaduct_location_bindings: { doc: 'Bindings in all tables.' },
+    viaduct_location_aors: { doc: 'Addresses-of-record with bindings.' },
+    viaduct_location_flows: { doc: 'Flows that bindings hang on.' },
+    viaduct_location_changes_total: { doc: 'Bindings added, updated, removed, expired, undone; by origin.' },
+  },
+
+  setup(host, params) {
+    const aorRules: AorRules = { useDomain: params.use_domain !== 0, caseSensitive: false, realmPrefix: '' }
+    const flows = new FlowTable()
+    const tables = new Map<string, Location>()
+    const tableListeners: ((location: Location) => void)[] = []
+    const prefix = `uloc-${host.random.hex(6)}-`
+    let nextRuid = 0
+    let isStarted = false
+
+    const changes = host.metrics.counter(
+      'viaduct_location_changes_total',
+      'Bindings added, updated, removed, expired, undone.',
+      ['cause', 'origin'],
+    )
+    host.metrics.gauge('viaduct_location_bindings', 'Bindings in all tables.', () => sum('bindingCount'))
+    host.metrics.gauge('viaduct_location_aors', 'Addresses-of-record with bindings.', () => sum('aorCount'))
+    host.metrics.gauge('viaduct_location_flows', 'Flows that bindings hang on.', () => flows.count)
+
+    const usrloc: UsrlocExports = {
+      table: (name) => tables.get(name) ?? open(name),
+      tables: () => tables.values(),
+      onTable(listener) {
+        tableListeners.push(listener)
+        for (const location of tables.values()) listener(location)
+      },
+      flows,
+      aorRules,
+      newRuid: () => `${prefix}${(nextRuid++).toString(16)}`,
+      matchingMode: matchingMode(params.matching_mode),
+      cseqDelay: params.cseq_delay * 1000,
+      natBranchFlags: params.nat_bflag < 0 ? 0 : 1 << params.nat_bflag,
+      newestFirst: params.desc_time_order !== 0,
+    }
+
+    host.every(expiryInterval, () => {
+      for (const location of tables.values()) location.expire()
+    })
+
+    return {
+      functions: {},
+      variables: {},
+      exports: usrloc,
+      rpc: locationCommands(usrloc, host, { hashSize: params.hash_size }),
+      start() {
+        isStarted = true
+        for (const name of ['location', ...params.preload]) usrloc.table(name)
+        for (const location of tables.values()) restore(location)
+      },
+    }
+
+    function open(name: string): Location {
+      const table = params.db_mode === 0 ? null : host.openTable<StoredBinding>(`usrloc.${name}`)
+      const { clock, log, sockets } = host
+      const location = new Location({ name, clock, log, sockets, flows, table })
+      tables.set(name, location)
+      for (const listener of tableListeners) listener(location)
+      location.onChange((cause, binding) => heard(cause, binding, location))
+      if (isStarted) restore(location)
+      return location
+    }
+
+    function heard(cause: ChangeCause, binding: Binding, location: Location): void {
+      changes.add(1, cause, binding.origin)
+      if (cause === 'expired') runExpired(host, binding, location)
+    }
+
+    /** Not before the sockets are open: a binding whose socket is gone is not restored. */
+    function restore(location: Location): void {
+      if (location.bindingCount > 0) return
+      const count = location.restore()
+      if (count > 0) host.log.info({ table: location.name, bindings: count }, 'bindings restored')
+    }
+
+    function sum(what: 'bindingCount' | 'aorCount'): number {
+      let total = 0
+      for (const location of tables.values()) total += location[what]
+      return total
+    }
+  },
+})
+
+function runExpired(host: PluginHost, binding: Binding, location: Location): void {
+  if (!host.script.hasRoute('event', 'usrloc:contact-expired')) return
+  const record = ulcRecord([binding], binding.aor, location.name, host.clock)
+  const done = host.script.runEvent('usrloc:contact-expired', null, null, (context) => {
+    context.scope.notes.set(ulcNote, new Map([['exp', record]]))
+  })
+  if (done instanceof Promise) {
+    done.catch((error) => host.log.error({ err: error }, 'event_route[usrloc:contact-expired] failed'))
+  }
+}
+
+function matchingMode(value: number): MatchingMode {
+  return value === 1 || value === 2 || value === 3 ? value : 0
+}
+
+function tableAnd(...names: string[]): { name: string; doc: string }[] {
+  return ['table', ...names].map((name) => ({ name, doc: name === 'table' ? 'Such as `location`.' : name }))
+}
