@@ -38,7 +38,7 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
   readonly flow: Flow
   lastStatus = 0
   readonly #services: TransactionServices
-  readonly #user: ClientTransactionUser
+  readonly user: ClientTransactionUser
   readonly #timers: TransactionTimers
   #state: ClientState = 'trying'
   #text: string
@@ -64,7 +64,7 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
     this.flow = options.flow
     this.isReliable = options.flow.socket.transport !== 'udp'
     this.#services = services
-    this.#user = options.user
+    this.user = options.user
     this.#timers = timersFor(services.timers, options)
     this.#text = options.text
     this.#retransmissionsLeft = options.retransmissionsMax ?? Number.POSITIVE_INFINITY
@@ -211,10 +211,10 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
 
   #report(bits: number): void {
     if (bits & Do.deliver && this.#response && this.#responseFlow) {
-      this.#user.onResponse(this.#response, this.#responseFlow)
+      this.user.onResponse(this.#response, this.#responseFlow)
     }
-    if (bits & Do.reportTimeout) this.#user.onTimeout()
-    if (bits & Do.reportTransport) this.#user.onTransportError(this.#errorCode)
+    if (bits & Do.reportTimeout) this.user.onTimeout()
+    if (bits & Do.reportTransport) this.user.onTransportError(this.#errorCode)
   }
 
   #acknowledge(): void {
@@ -247,11 +247,14 @@ function lifetimeD(timers: TransactionTimers, isReliable: boolean): number {
   return inviteClientLifetime('completed', timers, isReliable)
 }
 
+/** The layer's own, unless this transaction has some of its own. */
 function timersFor(timers: TransactionTimers, options: ClientOptions): TransactionTimers {
-  const { finalResponse, finalResponseInvite } = options
-  if (finalResponse === undefined && finalResponseInvite === undefined) return timers
+  const { t1, t2, finalResponse, finalResponseInvite } = options
+  if ((t1 ?? t2 ?? finalResponse ?? finalResponseInvite) === undefined) return timers
   return {
     ...timers,
+    t1: t1 ?? timers.t1,
+    t2: t2 ?? timers.t2,
     finalResponse: finalResponse ?? timers.finalResponse,
     finalResponseInvite: finalResponseInvite ?? timers.finalResponseInvite,
   }

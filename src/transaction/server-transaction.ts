@@ -107,6 +107,12 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
     this.#feed('transportError')
   }
 
+  release(): void {
+    if (this.isTerminated) return
+    this.discard()
+    this.#services.serverEnded(this)
+  }
+
   /** Ends without a word to anybody. */
   discard(): void {
     this.#state = 'terminated'
