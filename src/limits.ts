@@ -58,6 +58,8 @@ export const limits = {
 
   /** Digest nonces whose nonce-count window we remember. */
   noncesMax: 100_000,
+  /** Pairs of user and source address whose wrong passwords are counted. */
+  lockoutsMax: 50_000,
   /** Entries of one $sht table. */
   htableEntriesMax: 1_000_000,
   /** Prepared SQL statements kept per database. */

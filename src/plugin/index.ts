@@ -48,6 +48,7 @@ export type { Counter, Metrics } from '../runtime/metrics.ts'
 export type { Random } from '../runtime/random.ts'
 export { flat, parseDecimal, quoted, unquote } from '../sip/bytes.ts'
 export { HeaderId, headerId } from '../sip/header-id.ts'
+export { type AuthValue, parseCredentials } from '../sip/headers/credentials.ts'
 export {
   type NameAddr,
   paramOf,
