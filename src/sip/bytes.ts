@@ -49,10 +49,14 @@ for (const character of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
 
 /** RFC 3261 §25.1 token. False for an empty range. */
 export function isToken(text: string, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) {
-    if (tokenTable[text.charCodeAt(i)] !== 1) return false
-  }
-  return start < end
+  return start < end && endOfToken(text, start, end) === end
+}
+
+/** Position after the token that starts here; `start` if there is none. */
+export function endOfToken(text: string, start: number, end: number): number {
+  let position = start
+  while (position < end && tokenTable[text.charCodeAt(position)] === 1) position++
+  return position
 }
 
 /** First position from `start` that is no white space, at most `end`. */
@@ -98,6 +102,18 @@ export function closingQuote(text: string, open: number, end: number): number {
     else if (code === quote) return i
   }
   return -1
+}
+
+/** True if a quoted string may stand in the range. Asked once for a list, so that its loop can do without. */
+export function hasQuotes(text: string, start: number, end: number): boolean {
+  const at = text.indexOf('"', start)
+  return at !== -1 && at < end
+}
+
+/** Position of `what` in the range, `end` if it is not there. */
+export function indexBefore(text: string, what: string, start: number, end: number): number {
+  const at = text.indexOf(what, start)
+  return at === -1 || at > end ? end : at
 }
 
 /** First `code` in the range that stands outside quoted strings, `end` if there is none. */

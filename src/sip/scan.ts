@@ -2,6 +2,8 @@ import { limits } from '../limits.ts'
 import {
   asciiLower,
   carriageReturn,
+  colon,
+  endOfToken,
   isToken,
   lineFeed,
   readDecimal,
@@ -162,19 +164,16 @@ const singletons =
   (1 << HeaderId.contentLength)
 
 /**
- * Where the scan stands. The next CR and colon are remembered from line to line and looked for again only once
- * they lie behind: a datagram full of lines without either costs one search, not one per line.
+ * Where the scan stands. The next CR is remembered from line to line and looked for again only once it lies
+ * behind: a datagram without any costs one search, not one per line.
  */
 interface Cursor {
   start: number
   nextReturn: number
-  nextColon: number
-  /** Bits of the header ids below 31 that were seen. */
-  seen: number
 }
 
 function scanHeaders(message: ScannedMessage): void {
-  const cursor: Cursor = { start: message.headersStart, nextReturn: -1, nextColon: -1, seen: 0 }
+  const cursor: Cursor = { start: message.headersStart, nextReturn: -1 }
   while (!isEmptyLine(message.text, cursor.start)) {
     const end = endOfHeader(message, cursor)
     if (end === -1) {
@@ -185,7 +184,7 @@ function scanHeaders(message: ScannedMessage): void {
       endAtLimit(message, cursor.start)
       return
     }
-    addHeader(message, cursor, end)
+    addHeader(message, cursor.start, end)
     cursor.start = end + 1
   }
   endHeaders(message, cursor.start, message.text.indexOf('\n', cursor.start) + 1)
@@ -219,21 +218,35 @@ function skipReturns(message: ScannedMessage, cursor: Cursor, end: number): void
   }
 }
 
-function addHeader(message: ScannedMessage, cursor: Cursor, end: number): void {
+function addHeader(message: ScannedMessage, start: number, end: number): void {
   const text = message.text
-  const start = cursor.start
-  if (cursor.nextColon < start) cursor.nextColon = indexOrEnd(text, ':', start)
-  const colonAt = Math.min(cursor.nextColon, end)
-  const nameEnd = trimLws(text, start, colonAt)
-  const id = colonAt < end ? headerIdAt(text, start, nameEnd) : HeaderId.other
-  if (colonAt === end || (id === HeaderId.other && !isToken(text, start, nameEnd))) {
-    blame(message, 'header-name', 'RFC 3261 §25.1', start, 'Bad Header Name')
+  const nameEnd = endOfToken(text, start, end)
+  const colonAt = afterBlanks(text, nameEnd)
+  if (nameEnd === start || text.charCodeAt(colonAt) !== colon) {
+    addUnreadable(message, start, end)
+    return
   }
+  const id = headerIdAt(text, start, nameEnd)
   const bit = id < 31 ? 1 << id : 0
-  if ((cursor.seen & bit & singletons) !== 0) blameDuplicate(message, start, nameEnd)
-  cursor.seen |= bit
-  const valueStart = skipLws(text, Math.min(colonAt + 1, end), end)
+  if ((message.seen & bit & singletons) !== 0) blameDuplicate(message, start, nameEnd)
+  message.seen |= bit
+  const valueStart = skipLws(text, colonAt + 1, end)
   message.table.push(start, nameEnd, valueStart, trimLws(text, valueStart, end), id)
+  message.headerCount++
+}
+
+/** RFC 3261 §7.3.1 allows white space before the colon: the header is the same with and without it. */
+function afterBlanks(text: string, start: number): number {
+  let position = start
+  while (text.charCodeAt(position) === space || text.charCodeAt(position) === tab) position++
+  return position
+}
+
+/** A line that is no header. It keeps its place in the table, so that lines follow each other without gaps. */
+function addUnreadable(message: ScannedMessage, start: number, end: number): void {
+  blame(message, 'header-name', 'RFC 3261 §25.1', start, 'Bad Header Name')
+  const lineEnd = trimLws(message.text, start, end)
+  message.table.push(start, start, lineEnd, lineEnd, HeaderId.other)
   message.headerCount++
 }
 
@@ -293,15 +306,19 @@ const mandatory: readonly (readonly [HeaderId, string])[] = [
   [HeaderId.cseq, 'CSeq'],
 ]
 
+const mandatoryBits = mandatory.reduce((bits, [id]) => bits | (1 << id), 0)
+
 /** RFC 3261 §8.1.1. Max-Forwards is mandatory too, but RFC 2543 did not know it. */
 function checkMandatory(message: ScannedMessage): void {
+  if ((message.seen & mandatoryBits) !== mandatoryBits) blameMissing(message)
+  else if (message.callId === '')
+    blameValue(message, HeaderId.callId, 'call-id', 'RFC 3261 §20.8', 'Empty Call-ID')
+}
+
+function blameMissing(message: ScannedMessage): void {
   for (const [id, name] of mandatory) {
-    const index = message.first(id)
-    if (index === -1) {
-      blame(message, 'missing-header', 'RFC 3261 §8.1.1', message.headersEnd, `Missing ${name} Header`)
-    } else if (message.headerValueStart(index) === message.headerValueEnd(index)) {
-      blame(message, 'empty-header', 'RFC 3261 §8.1.1', message.headerStart(index), `Empty ${name} Header`)
-    }
+    if (message.first(id) !== -1) continue
+    blame(message, 'missing-header', 'RFC 3261 §8.1.1', message.headersEnd, `Missing ${name} Header`)
   }
 }
 

@@ -27,6 +27,8 @@ export class ScannedMessage implements SipMessage {
   bodyStart = 0
   bodyEnd = 0
   headerCount = 0
+  /** Bits of the header ids below 31 that stand in the message. */
+  seen = 0
   fault: Fault | null = null
   /** Rows of `columns` numbers: start, end of the name, start and end of the value, id. */
   readonly table: number[] = []
@@ -95,6 +97,7 @@ export class ScannedMessage implements SipMessage {
   }
 
   first(id: HeaderId): number {
+    if (id < 31 && (this.seen & (1 << id)) === 0) return -1
     const table = this.table
     for (let at = idColumn, index = 0; at < table.length; at += columns, index++) {
       if (table[at] === id) return index

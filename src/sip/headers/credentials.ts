@@ -2,9 +2,9 @@ import {
   asciiLower,
   closingQuote,
   comma,
+  endOfToken,
   equals,
   indexOfUnquoted,
-  isToken,
   quote,
   quoted,
   skipLws,
@@ -135,10 +135,4 @@ function endOfChallenge(text: string, start: number): number {
 
 function trimComma(text: string): string {
   return text.trimEnd().endsWith(',') ? text.trimEnd().slice(0, -1) : text
-}
-
-function endOfToken(text: string, start: number, end: number): number {
-  let position = start
-  while (position < end && isToken(text, position, position + 1)) position++
-  return position
 }

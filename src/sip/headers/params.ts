@@ -1,6 +1,8 @@
 import {
   asciiLower,
   equals,
+  hasQuotes,
+  indexBefore,
   indexOfUnquoted,
   quote,
   semicolon,
@@ -29,20 +31,31 @@ export function paramOf(params: string, name: string): string | null {
   return paramIn(params, 0, params.length, name)
 }
 
-/** The same over a range of a longer text. */
+/** The same over a range of a longer text. Hot. */
 export function paramIn(text: string, start: number, end: number, name: string): string | null {
+  const isPlain = !hasQuotes(text, start, end)
   let position = start
   while (position < end) {
-    const stop = indexOfUnquoted(text, semicolon, position, end)
-    const nameStart = skipLws(text, position, stop)
-    if (startsWithName(text, nameStart, stop, name)) {
-      const afterName = skipLws(text, nameStart + name.length, stop)
-      if (afterName === stop) return ''
-      if (text.charCodeAt(afterName) === equals) return valueBetween(text, afterName + 1, stop)
-    }
+    const stop = endOfParam(text, position, end, isPlain)
+    const valueStart = valueStartOf(text, position, stop, name)
+    if (valueStart !== -1) return valueBetween(text, valueStart, stop)
     position = stop + 1
   }
   return null
+}
+
+/** Where the parameter that starts here ends. `isPlain`: the list has no quoted strings. */
+export function endOfParam(text: string, start: number, end: number, isPlain: boolean): number {
+  return isPlain ? indexBefore(text, ';', start, end) : indexOfUnquoted(text, semicolon, start, end)
+}
+
+/** Where the value of the parameter in this range starts, `stop` if it has none, -1 if it has another name. */
+export function valueStartOf(text: string, start: number, stop: number, name: string): number {
+  const nameStart = skipLws(text, start, stop)
+  if (!startsWithName(text, nameStart, stop, name)) return -1
+  const afterName = skipLws(text, nameStart + name.length, stop)
+  if (afterName === stop) return stop
+  return text.charCodeAt(afterName) === equals ? afterName + 1 : -1
 }
 
 /** All of them in order. Empty ones (`;;`) are left out. */
@@ -64,18 +77,11 @@ export function withoutParamIn(params: string, name: string): string {
   let position = 0
   while (position < params.length) {
     const stop = indexOfUnquoted(params, semicolon, position, params.length)
-    if (!isNamed(params, position, stop, name))
+    if (valueStartOf(params, position, stop, name) === -1)
       kept += `${kept === '' ? '' : ';'}${params.slice(position, stop)}`
     position = stop + 1
   }
   return kept
-}
-
-function isNamed(text: string, start: number, end: number, name: string): boolean {
-  const nameStart = skipLws(text, start, end)
-  if (!startsWithName(text, nameStart, end, name)) return false
-  const after = skipLws(text, nameStart + name.length, end)
-  return after === end || text.charCodeAt(after) === equals
 }
 
 function paramBetween(text: string, start: number, end: number): Param {
@@ -84,7 +90,8 @@ function paramBetween(text: string, start: number, end: number): Param {
   return { name, value: equalsAt === end ? '' : valueBetween(text, equalsAt + 1, end) }
 }
 
-function valueBetween(text: string, start: number, end: number): string {
+/** A parameter's value, unquoted. */
+export function valueBetween(text: string, start: number, end: number): string {
   const valueStart = skipLws(text, start, end)
   const value = text.slice(valueStart, trimLws(text, valueStart, end))
   return value.charCodeAt(0) === quote ? unquote(unfold(value)) : value

@@ -2,7 +2,7 @@ import {
   closeBracket,
   colon,
   comma,
-  equals,
+  hasQuotes,
   indexOfUnquoted,
   isLws,
   isToken,
@@ -12,8 +12,8 @@ import {
   skipLws,
   trimLws,
   unfold,
-  unquote,
 } from '../bytes.ts'
+import { endOfParam, valueBetween, valueStartOf } from './params.ts'
 
 /** One value of Via: RFC 3261 §20.42, RFC 3581. */
 export interface Via {
@@ -57,16 +57,17 @@ export function readVia(text: string, from: number, to: number, offset = 0): Via
   const hostStart = skipLws(text, transportEnd, end)
   if (hostStart === transportEnd || !isToken(text, transportStart, transportEnd)) return null
   return readSentBy(
-    new ViaValue(text.slice(transportStart, transportEnd), start, end),
+    new ViaValue(text, text.slice(transportStart, transportEnd), start, end),
     text,
     hostStart,
     offset,
   )
 }
 
-/** Where a Via value that starts here ends: at the next comma, or at `end`. */
+/** Where a Via value that starts here ends: at the next comma, or at `end`. Most messages have none that near. */
 export function endOfVia(text: string, start: number, end: number): number {
-  return indexOfUnquoted(text, comma, start, end)
+  const commaAt = text.indexOf(',', start)
+  return commaAt === -1 || commaAt >= end ? end : indexOfUnquoted(text, comma, start, end)
 }
 
 class ViaValue implements Via {
@@ -77,16 +78,67 @@ class ViaValue implements Via {
   received = ''
   rport: number | null = null
   maddr = ''
-  params = ''
   start: number
   end: number
   isRfc3261 = false
+  private readonly text: string
+  private paramsStart = -1
+  private paramsEnd = -1
 
-  constructor(transport: string, start: number, end: number) {
+  constructor(text: string, transport: string, start: number, end: number) {
+    this.text = text
     this.transport = transport
     this.start = start
     this.end = end
   }
+
+  /** Few ask for them. */
+  get params(): string {
+    return this.paramsStart === -1 ? '' : unfold(this.text.slice(this.paramsStart, this.paramsEnd))
+  }
+
+  readParams(start: number): void {
+    const { text, end } = this
+    this.paramsStart = start
+    this.paramsEnd = end
+    const isPlain = !hasQuotes(text, start, end)
+    let position = start
+    while (position < end) {
+      const stop = endOfParam(text, position, end, isPlain)
+      this.readParam(skipLws(text, position, stop), stop)
+      position = stop + 1
+    }
+    this.isRfc3261 = this.branch.length > magicCookie.length && this.branch.startsWith(magicCookie)
+  }
+
+  /** Only four parameters matter here; their first letters tell them from most others. The first of several wins. */
+  private readParam(start: number, stop: number): void {
+    const { text } = this
+    const letter = text.charCodeAt(start) | 0x20
+    if (letter === letterB) {
+      if (this.branch === '') this.branch = namedValue(text, start, stop, 'branch') ?? ''
+    } else if (letter === letterM) {
+      if (this.maddr === '') this.maddr = namedValue(text, start, stop, 'maddr') ?? ''
+    } else if (letter === letterR) {
+      if (this.rport === null) this.rport = portOf(namedValue(text, start, stop, 'rport'))
+      if (this.received === '')
+        this.received = withoutBrackets(namedValue(text, start, stop, 'received') ?? '')
+    }
+  }
+}
+
+const letterB = 0x62
+const letterM = 0x6d
+const letterR = 0x72
+
+function namedValue(text: string, start: number, stop: number, name: string): string | null {
+  const valueStart = valueStartOf(text, start, stop, name)
+  return valueStart === -1 ? null : valueBetween(text, valueStart, stop)
+}
+
+/** What is no port counts as asked for: we overwrite it. */
+function portOf(value: string | null): number | null {
+  return value === null ? null : Math.max(0, readDecimal(value, 0, value.length, 65_535))
 }
 
 /** Past `SIP / 2.0 /` and white space; -1 if that is not what stands there. */
@@ -117,59 +169,11 @@ function readSentBy(via: ViaValue, text: string, hostStart: number, offset: numb
   }
   if (position < end) {
     if (text.charCodeAt(position) !== semicolon) return null
-    readParams(via, text, position + 1)
+    via.readParams(position + 1)
   }
   via.start += offset
   via.end += offset
   return via
-}
-
-function readParams(via: ViaValue, text: string, start: number): void {
-  via.params = unfold(text.slice(start, via.end))
-  let position = start
-  while (position < via.end) {
-    const stop = indexOfUnquoted(text, semicolon, position, via.end)
-    readParam(via, text, skipLws(text, position, stop), stop)
-    position = stop + 1
-  }
-  via.isRfc3261 = via.branch.length > magicCookie.length && via.branch.startsWith(magicCookie)
-}
-
-/** Only four parameters matter here; their first letters tell them from most others. */
-function readParam(via: ViaValue, text: string, start: number, stop: number): void {
-  const letter = text.charCodeAt(start) | 0x20
-  if (letter !== 0x62 && letter !== 0x6d && letter !== 0x72) return
-  let nameEnd = start
-  while (nameEnd < stop && text.charCodeAt(nameEnd) !== equals && !isLws(text.charCodeAt(nameEnd))) nameEnd++
-  const name = text.slice(start, nameEnd)
-  const value = paramValue(text, skipLws(text, nameEnd, stop), stop)
-  setParam(via, name, value) || setParam(via, name.toLowerCase(), value)
-}
-
-/** The first of several wins. */
-function setParam(via: ViaValue, name: string, value: string): boolean {
-  switch (name) {
-    case 'branch':
-      if (via.branch === '') via.branch = value
-      return true
-    case 'received':
-      if (via.received === '') via.received = withoutBrackets(value)
-      return true
-    case 'rport':
-      if (via.rport === null) via.rport = Math.max(0, readDecimal(value, 0, value.length, 65_535))
-      return true
-    case 'maddr':
-      if (via.maddr === '') via.maddr = value
-      return true
-    default:
-      return false
-  }
-}
-
-function paramValue(text: string, equalsAt: number, stop: number): string {
-  if (equalsAt >= stop || text.charCodeAt(equalsAt) !== equals) return ''
-  const start = skipLws(text, equalsAt + 1, stop)
-  return unquote(text.slice(start, trimLws(text, start, stop)))
 }
 
 function endOfHost(text: string, start: number, end: number): number {
