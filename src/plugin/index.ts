@@ -46,9 +46,24 @@ export type { Clock, Timer } from '../runtime/clock.ts'
 export type { Log } from '../runtime/log.ts'
 export type { Counter, Metrics } from '../runtime/metrics.ts'
 export type { Random } from '../runtime/random.ts'
-export { flat, parseDecimal, quoted, unquote } from '../sip/bytes.ts'
-export { HeaderId, headerId } from '../sip/header-id.ts'
-export { type AuthValue, parseCredentials } from '../sip/headers/credentials.ts'
+export {
+  flat,
+  isToken,
+  parseDecimal,
+  quoted,
+  unfold,
+  unquote,
+} from '../sip/bytes.ts'
+export { createEditList, type EditList } from '../sip/edit.ts'
+export { HeaderId, headerId, headerKey } from '../sip/header-id.ts'
+export { type BodyPart, bodyParts, type ContentType, parseContentType } from '../sip/headers/content-type.ts'
+export {
+  type AuthValue,
+  parseChallenges,
+  parseCredentials,
+  writeAuthValue,
+} from '../sip/headers/credentials.ts'
+export { parseDeltaSeconds, parseQ } from '../sip/headers/expires.ts'
 export {
   type NameAddr,
   paramOf,
@@ -56,16 +71,33 @@ export {
   parseNameAddrs,
   splitValues,
 } from '../sip/headers/name-addr.ts'
+export { type Param, parseParams, withoutParamIn } from '../sip/headers/params.ts'
+export { hasToken, nameAddrsOf, valuesOf } from '../sip/headers/token-list.ts'
+export type { Via } from '../sip/headers/via.ts'
 export type { SipMessage } from '../sip/message.ts'
 export { Method, methodMask } from '../sip/method.ts'
 export {
   asciiLower,
+  escapeParam,
+  escapeUser,
   hostForUri,
+  hostWithoutBrackets,
+  isSipUri,
   parseUri,
   type Uri,
   unescapeUser,
   uriParam,
   urisEqual,
+  withHost,
+  withHostAndPort,
+  withoutHeaders,
+  withoutParam,
+  withParam,
+  withParams,
+  withPassword,
+  withPort,
+  withScheme,
+  withUser,
   writeUri,
 } from '../sip/uri.ts'
 export type { Table } from '../store/table.ts'
