@@ -224,6 +224,8 @@ export interface ProxyHandlers {
   onContinue?(context: ResponseContext, route: string): void | Promise<void>
   /** onsend_route: the datagram of a request, ready to leave. False keeps it back. */
   onSend?(request: SipMessage, text: string, flow: Flow): boolean
+  /** A stateless answer has left (event_route[sl:local-response]). */
+  onStatelessReply?(request: SipMessage, flow: Flow, statusCode: number): void
   /** Any response before it leaves us or after the transaction ended: for statistics and events. */
   onLocalResponse?(context: ResponseContext, statusCode: number): void
 }

@@ -50,3 +50,22 @@ export function createTarget(uri: string): Target {
     bytesMax: 0,
   }
 }
+
+/** A branch's own copy: what its branch route changes is nobody else's business. */
+export function copyTarget(target: Target): Target {
+  return {
+    uri: target.uri,
+    destinationUri: target.destinationUri,
+    path: target.path,
+    socket: target.socket,
+    flow: target.flow,
+    q: target.q,
+    flags: target.flags,
+    ruid: target.ruid,
+    instance: target.instance,
+    userAgent: target.userAgent,
+    aor: target.aor,
+    trust: target.trust,
+    bytesMax: target.bytesMax,
+  }
+}

@@ -1,0 +1,99 @@
+import type { EditList } from '../sip/edit.ts'
+import { createEditList } from '../sip/edit.ts'
+import { HeaderId } from '../sip/header-id.ts'
+import type { SipMessage } from '../sip/message.ts'
+import { hostForUri } from '../sip/uri.ts'
+import { writeMessage } from '../sip/write.ts'
+import type { Flow, ListenSocket } from '../transport/socket.ts'
+import { correctedVia } from '../transport/via.ts'
+
+/**
+ * The request as it leaves (RFC 3261 §16.6) and the response as it goes back (§16.7 steps 3 and 9), as text from the
+ * received message and the script's edits. In the order that Kamailio was measured to write:
+ *
+ *   request line      the target's Request-URI                                    §16.6 step 2
+ *   Record-Route      what record_route() prepended                               step 4
+ *   Via: ours         above the topmost one                                       step 8
+ *   Route: ...        the target's path                                           RFC 3327 §5.3
+ *   Via: theirs       with received and rport filled in                           §18.2.1, RFC 3581
+ *   everything else   byte for byte
+ *
+ * Hot: a message without edits is three slices and two joints.
+ */
+export interface Forwarding {
+  readonly requestUri: string
+  readonly path: readonly string[]
+  /** The whole Via line of ours, with CRLF. */
+  readonly via: string
+  /** RFC 5393 §5.3.3: the value that this branch gets; -1 leaves the header alone. */
+  readonly maxBreadth: number
+  readonly forceRport: boolean
+}
+
+/** Null if the request has no Via that we could put ours above; nothing that a scan let through lacks one. */
+export function forwardedRequest(
+  request: SipMessage,
+  flow: Flow,
+  edits: EditList | null,
+  forwarding: Forwarding,
+): string | null {
+  const via = request.topmostVia
+  const viaIndex = request.first(HeaderId.via)
+  if (via === null || viaIndex < 0) return null
+  const inserted = forwarding.via + routeLine(forwarding.path)
+  const theirs = correctedVia(request, flow, forwarding.forceRport)
+  if ((edits === null || edits.isEmpty) && forwarding.maxBreadth < 0) {
+    const { text } = request
+    const viaStart = request.headerStart(viaIndex)
+    return (
+      text.slice(0, request.requestUriStart) +
+      forwarding.requestUri +
+      text.slice(request.requestUriEnd, viaStart) +
+      inserted +
+      text.slice(viaStart, via.start) +
+      theirs +
+      text.slice(via.end, request.bodyEnd)
+    )
+  }
+  const all = edits === null ? createEditList() : edits.clone()
+  all.insertBeforeHeader(request, viaIndex, inserted)
+  all.replace(via.start, via.end, theirs)
+  if (forwarding.maxBreadth >= 0) setMaxBreadth(request, all, forwarding.maxBreadth)
+  return writeMessage(request, all, { requestUri: forwarding.requestUri })
+}
+
+/** The response without our Via. The status line is the edits' business. */
+export function forwardedResponse(response: SipMessage, edits: EditList | null): string {
+  const viaIndex = response.first(HeaderId.via)
+  if (viaIndex < 0) return response.text
+  const vias = response.vias()
+  const next = vias[1]
+  const sharesLine = next !== undefined && next.start < response.headerEnd(viaIndex)
+  const cutStart = sharesLine ? response.headerValueStart(viaIndex) : response.headerStart(viaIndex)
+  const cutEnd = sharesLine ? next.start : response.headerEnd(viaIndex)
+  if (edits === null || edits.isEmpty) {
+    const { text } = response
+    return text.slice(0, cutStart) + text.slice(cutEnd, response.bodyEnd)
+  }
+  const all = edits.clone()
+  if (sharesLine) all.replace(cutStart, cutEnd, '')
+  else all.removeHeader(response, viaIndex)
+  return writeMessage(response, all)
+}
+
+/** Our Via up to and with `branch=`; port 5060 is left out, as Kamailio does. */
+export function viaPrefix(socket: ListenSocket): string {
+  const port = socket.advertisedPort === 5060 ? '' : `:${socket.advertisedPort}`
+  return `Via: SIP/2.0/${socket.transport.toUpperCase()} ${hostForUri(socket.advertisedAddress)}${port};branch=`
+}
+
+/** RFC 3327 §5.3: the path becomes a preloaded route set, above any Route that is there. */
+function routeLine(path: readonly string[]): string {
+  return path.length === 0 ? '' : `Route: ${path.join(',')}\r\n`
+}
+
+function setMaxBreadth(request: SipMessage, edits: EditList, value: number): void {
+  const index = request.first(HeaderId.maxBreadth)
+  if (index < 0) edits.appendHeader(`Max-Breadth: ${value}\r\n`)
+  else edits.replace(request.headerValueStart(index), request.headerValueEnd(index), String(value))
+}

@@ -1,0 +1,81 @@
+import { isIP } from 'node:net'
+import { limits } from '../limits.ts'
+import { asciiLower, parseUri, type Uri, uriParam } from '../sip/uri.ts'
+import type { Flow, ListenSocket, SocketTable, TransportName } from '../transport/socket.ts'
+import { relayErrors } from './relay-error.ts'
+import type { Target } from './target.ts'
+
+/**
+ * Where a target's request goes: RFC 3261 §16.6 step 7, the part that needs no DNS. A flow that the location knows is
+ * used as it is; otherwise `$du`, otherwise the first Path, otherwise the Request-URI decides.
+ */
+export interface NextHop {
+  /** Without brackets; a literal address if `isLiteral`. */
+  readonly host: string
+  /** 0 if the URI names none: RFC 3263 §4.2 then decides. */
+  readonly port: number
+  readonly transport: TransportName
+  readonly isLiteral: boolean
+}
+
+/** A negative number is Kamailio's code of what is wrong with the URI. */
+export function nextHopOf(target: Target): NextHop | number {
+  const text = target.destinationUri ?? firstHopOfPath(target.path) ?? target.uri
+  if (text.length > limits.uriBytesMax) return relayErrors.badUri
+  const uri = parseUri(text)
+  if (uri === null || uri.host === '')
+    return text === target.uri ? relayErrors.badRequestUri : relayErrors.unresolvable
+  const transport = transportOf(uri)
+  if (transport === null) return relayErrors.noSocket
+  const host = maddrOf(uri) ?? uri.host
+  return { host, port: uri.port, transport, isLiteral: isIP(host) !== 0 }
+}
+
+/** The flow to a literal address; null if no socket of ours can send there. */
+export function flowTo(
+  sockets: SocketTable,
+  address: string,
+  port: number,
+  transport: TransportName,
+  forced: ListenSocket | null,
+  arrival: ListenSocket | null,
+): Flow | null {
+  const socket = canSend(forced, address) ? forced : sockets.chooseFor(address, transport, arrival)
+  if (socket === null) return null
+  return { socket, address, port: port === 0 ? defaultPort(transport) : port }
+}
+
+export function defaultPort(transport: TransportName): number {
+  if (transport === 'tls') return 5061
+  if (transport === 'ws') return 80
+  return transport === 'wss' ? 443 : 5060
+}
+
+/** A forced socket of the wrong family is ignored, as Kamailio does: the script's wish cannot be granted. */
+function canSend(socket: ListenSocket | null, address: string): socket is ListenSocket {
+  return socket !== null && socket.family === isIP(address)
+}
+
+function firstHopOfPath(path: readonly string[]): string | null {
+  const first = path[0]
+  if (first === undefined) return null
+  const open = first.indexOf('<')
+  const close = first.indexOf('>', open)
+  return open >= 0 && close > open ? first.slice(open + 1, close) : first
+}
+
+/** RFC 3261 §19.1.1: maddr overrides the host. Only of URIs that the script chose to follow; a literal address only. */
+function maddrOf(uri: Uri): string | null {
+  if (uri.params === '') return null
+  const maddr = uriParam(uri, 'maddr')
+  return maddr !== null && isIP(maddr) !== 0 ? maddr : null
+}
+
+function transportOf(uri: Uri): TransportName | null {
+  if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return null
+  const param = uri.params === '' ? null : uriParam(uri, 'transport')
+  if (param === null || param === '') return uri.scheme === 'sips' ? 'tls' : 'udp'
+  const name = asciiLower(param)
+  if (name === 'udp' || name === 'tcp' || name === 'tls' || name === 'ws' || name === 'wss') return name
+  return null
+}

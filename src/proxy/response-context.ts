@@ -1,0 +1,534 @@
+import { limits } from '../limits.ts'
+import { reasonPhraseOf } from '../sip/build.ts'
+import { createEditList, type EditList } from '../sip/edit.ts'
+import type { SipMessage } from '../sip/message.ts'
+import type { ServerTransaction, ServerTransactionUser } from '../transaction/transaction.ts'
+import type { Flow } from '../transport/socket.ts'
+import { pickBest } from './best-response.ts'
+import { type BranchOwner, ProxyBranch } from './branch.ts'
+import { type CancelScope, cancelBranches, ownReason, reasonLines } from './cancel.ts'
+import { type DepartureContext, depart, departToAlternative } from './departure.ts'
+import { forwardedResponse } from './forward.ts'
+import type { BranchEnd, ReplyOptions, ResponseContext } from './proxy.ts'
+import { errorAnswer, relayErrors } from './relay-error.ts'
+import type { ProxyServices } from './services.ts'
+import { copyTarget, type Target } from './target.ts'
+import { Upstream } from './upstream.ts'
+import { Breadth, isLoop, loopDigest } from './validate.ts'
+
+/**
+ * The response context of RFC 3261 §16.7: one request, the branches that it went to, and what becomes of their
+ * responses.
+ *
+ *   open --relay()--> proceeding --2xx, or all branches final--> answered --server transaction ends--> ended
+ *     |                  ^   `--all final, failure route armed--> failing --relay()--> proceeding
+ *     |                  `--------------------------------------------'  `--reply(), or neither--> answered
+ *     |--reply()--> answered
+ *     `--finishScript() with nothing done--> ended
+ *
+ * Handlers may return promises. While one is pending the context holds still: a branch that waits for its branch
+ * route or for DNS counts as unfinished, a response behind one that waits for its reply route queues up in the branch,
+ * and nothing is decided while a failure route runs.
+ */
+export class ProxyContext implements ResponseContext, ServerTransactionUser, BranchOwner, DepartureContext {
+  readonly services: ProxyServices
+  readonly server: ServerTransaction
+  readonly flow: Flow
+  readonly scope: object
+  readonly branches: ProxyBranch[] = []
+  readonly #upstream: Upstream
+  readonly #isInvite: boolean
+  readonly #createdAt: number
+
+  branchRoute: string | null = null
+  replyRoute: string | null = null
+  failureRoute: string | null = null
+  branchFailureRoute: string | null = null
+  finalResponse = 0
+  finalResponseInvite = 0
+  maxLifetime = 0
+  t1 = 0
+  t2 = 0
+  autoInvite100: boolean
+  disable6xx = false
+  disableFailover = false
+
+  request: SipMessage
+  edits: EditList | null = null
+  firstTarget: Target | null = null
+  isCancelled = false
+  isSuspended = false
+  relayError = 0
+  #breadth: Breadth | null = null
+  #loopDigest = ''
+  /** Serial forking: which run of a failure route added the latest branches. */
+  #leg = 0
+  /** Handlers that are running: while there are any, nothing is decided. */
+  #holds = 0
+  /** The response that a running failure route is about. */
+  #winner: ProxyBranch | null = null
+  /** A failure route added nothing: it is not asked again. */
+  #isExhausted = false
+  /** A 6xx came: no further branches. */
+  #isBlocked = false
+  /** The script said itself which responses to forget. */
+  #hasDropped = false
+
+  constructor(services: ProxyServices, server: ServerTransaction, scope: object) {
+    this.services = services
+    this.server = server
+    this.request = server.request
+    this.flow = server.flow
+    this.scope = scope
+    this.autoInvite100 = services.settings.autoInvite100
+    this.#upstream = new Upstream(services, server, this)
+    this.#isInvite = server.method === 'INVITE'
+    this.#createdAt = services.clock.now()
+  }
+
+  get isAnswered(): boolean {
+    return this.#upstream.isAnswered
+  }
+
+  get forceRport(): boolean {
+    return this.server.forceRport === true
+  }
+
+  set forceRport(force: boolean) {
+    this.server.forceRport = force
+  }
+
+  get bestStatus(): number {
+    if (this.#winner !== null) return this.#winner.status
+    if (this.isAnswered) return this.#upstream.finalStatus
+    return this.#best()?.status ?? this.server.lastStatus
+  }
+
+  get bestResponse(): SipMessage | null {
+    return (this.#winner ?? this.#best())?.response ?? null
+  }
+
+  get loopDigest(): string {
+    this.#loopDigest ||= loopDigest(this.server.request, this.flow)
+    return this.#loopDigest
+  }
+
+  // Relaying: RFC 3261 §16.6.
+
+  relay(targets: readonly Target[], request: SipMessage, edits: EditList): number {
+    if (this.server.method === 'CANCEL') {
+      const invite = this.services.findCancelled(this.server.request)
+      if (invite !== null) return this.#cancelEndToEnd(invite)
+    }
+    const refusal = this.#refusal(targets)
+    if (refusal !== 0) return refusal
+    if (this.firstTarget === null) this.#begin(targets, request, edits)
+    const room = limits.branchesMax - this.branches.length
+    if (targets.length > room) {
+      this.services.log.error({ targets: targets.length, room }, 'maximum number of branches exceeded')
+    }
+    const started = this.#startBranches(targets.length > room ? targets.slice(0, room) : targets, edits)
+    if (started <= 0) return this.#fail(started)
+    this.relayError = 0
+    this.#isExhausted = false
+    this.#forgetEarlierLegs()
+    if (this.#isComplete()) queueMicrotask(() => this.#evaluate())
+    return started
+  }
+
+  /** 0 if branches may be added, else one of relayErrors. */
+  #refusal(targets: readonly Target[]): number {
+    if (this.isAnswered || targets.length === 0 || this.#isBlocked) return relayErrors.unspecified
+    if (this.isCancelled) return this.#fail(relayErrors.cancelled)
+    if (this.firstTarget !== null) return 0
+    const { server, services } = this
+    return isLoop(server.request, this.loopDigest, services.sockets) ? this.#fail(relayErrors.loop) : 0
+  }
+
+  #fail(error: number): number {
+    this.relayError = error
+    return error
+  }
+
+  /** The first relay: what later legs go back to; 100 Trying before anything slow happens (§16.2). */
+  #begin(targets: readonly Target[], request: SipMessage, edits: EditList): void {
+    const [first] = targets
+    this.request = request
+    this.firstTarget = first === undefined ? null : copyTarget(first)
+    this.edits = edits.isEmpty ? null : edits.clone()
+    if (!this.#isInvite || !this.autoInvite100 || this.server.lastStatus !== 0) return
+    this.reply(100, this.services.settings.autoInvite100Reason)
+  }
+
+  /** How many left or wait, else the last error. */
+  #startBranches(targets: readonly Target[], edits: EditList): number {
+    if (targets.length === 0) return relayErrors.unspecified
+    this.#breadth ??= new Breadth(this.server.request)
+    const share = this.#breadth.share(targets.length)
+    if (share === 0) return relayErrors.breadth
+    const stated = this.#breadth.mustState(targets.length, share) ? share : -1
+    let started = 0
+    let error: number = relayErrors.unspecified
+    this.#holds++
+    for (const target of targets) {
+      const own = this.branchRoute === null ? edits : edits.clone()
+      const index = this.branches.length
+      const branch = new ProxyBranch(this, index, copyTarget(target), own, this.#leg, share, stated)
+      this.branches.push(branch)
+      this.#breadth.take(share)
+      const outcome = this.#startBranch(branch, own)
+      if (outcome === 0) started++
+      else {
+        error = outcome
+        this.branches.pop()
+        this.#breadth.giveBack(share)
+        this.services.log.info({ target: branch.target.uri, code: outcome }, 'branch skipped')
+      }
+    }
+    this.#holds--
+    return started === 0 ? error : started
+  }
+
+  /** 0 if it left, or waits for its branch route or DNS. */
+  #startBranch(branch: ProxyBranch, edits: EditList): number {
+    if (this.branchRoute === null) return depart(this, branch)
+    const verdict = this.services.handlers.onBranch(this, branch.index, branch.target, edits)
+    if (typeof verdict === 'boolean') return verdict ? depart(this, branch) : relayErrors.scriptDropped
+    verdict.then(
+      (keep) => this.#startLater(branch, keep),
+      () => this.#startLater(branch, false),
+    )
+    return 0
+  }
+
+  #startLater(branch: ProxyBranch, keep: boolean): void {
+    if (!this.mayDepart(branch)) return
+    const error = keep ? depart(this, branch) : relayErrors.scriptDropped
+    if (error !== 0) this.departureFailed(branch, error)
+  }
+
+  mayDepart(branch: ProxyBranch): boolean {
+    if (branch.isFinal) return false
+    if (!this.isAnswered && !branch.isCancelled) return true
+    this.#end(branch, 487, 'transport', null)
+    this.#evaluate()
+    return false
+  }
+
+  departureFailed(branch: ProxyBranch, error: number): void {
+    branch.error = error
+    branch.isDropped = error === relayErrors.scriptDropped
+    this.#failBranch(branch, errorAnswer(error, 'TM').statusCode)
+  }
+
+  finalResponseFor(): number {
+    const { finalResponse } = this.services.transactions.timers
+    const wanted = this.#withinLifetime(this.finalResponse || finalResponse)
+    return wanted === finalResponse ? 0 : wanted
+  }
+
+  finalResponseInviteFor(): number {
+    const { finalResponseInvite } = this.services.transactions.timers
+    const wanted = this.#withinLifetime(this.finalResponseInvite || finalResponseInvite)
+    return wanted === finalResponseInvite ? 0 : wanted
+  }
+
+  #withinLifetime(milliseconds: number): number {
+    const { settings, clock } = this.services
+    const setting = this.#isInvite ? settings.maxLifetimeInvite : settings.maxLifetimeNonInvite
+    const left = this.#createdAt + (this.maxLifetime || setting) - clock.now()
+    return Math.max(1, Math.min(milliseconds, left))
+  }
+
+  // Responses: RFC 3261 §16.7.
+
+  receive(branch: ProxyBranch, response: SipMessage, flow: Flow): undefined | Promise<void> {
+    this.services.statistics.repliesReceived++
+    if (!branch.isFinal) branch.status = response.statusCode
+    if (this.replyRoute === null) {
+      this.#accept(branch, response, flow, null, true)
+      return undefined
+    }
+    const edits = createEditList()
+    const verdict = this.services.handlers.onReply(this, branch, response, flow, edits)
+    if (typeof verdict === 'boolean') {
+      this.#accept(branch, response, flow, edits, verdict)
+      return undefined
+    }
+    return verdict.then(
+      (keep) => this.#accept(branch, response, flow, edits, keep),
+      () => this.#accept(branch, response, flow, edits, true),
+    )
+  }
+
+  #accept(
+    branch: ProxyBranch,
+    response: SipMessage,
+    flow: Flow,
+    edits: EditList | null,
+    keep: boolean,
+  ): void {
+    const status = response.statusCode
+    if (status < 200) {
+      this.#provisional(branch, response, edits, keep)
+      return
+    }
+    const isFirstFinal = !branch.isFinal
+    if (isFirstFinal) {
+      branch.response = response
+      branch.responseEdits = edits
+      this.#end(branch, status, 'response', flow)
+    }
+    if (status < 300) this.#success(branch, response, edits)
+    else if (isFirstFinal) this.#failure(branch, status)
+  }
+
+  /** §16.7 steps 2 and 5: timer C starts anew; 1xx other than 100 goes upstream at once. */
+  #provisional(branch: ProxyBranch, response: SipMessage, edits: EditList | null, keep: boolean): void {
+    if (this.#isInvite) this.#restartTimer(branch)
+    if (!keep || this.isAnswered || branch.isFinal || response.statusCode === 100) return
+    this.#upstream.respond(response.statusCode, forwardedResponse(response, edits))
+  }
+
+  /** The layer starts fr_inv_timer with every 1xx; here is what differs from that. */
+  #restartTimer(branch: ProxyBranch): void {
+    const { clock, settings, transactions } = this.services
+    const now = clock.now()
+    const wanted = this.finalResponseInvite || transactions.timers.finalResponseInvite
+    if (branch.ringingSince < 0) branch.ringingSince = now
+    const since = settings.restartTimerOnEachReply ? now : branch.ringingSince
+    const milliseconds = this.#withinLifetime(Math.max(1, since + wanted - now))
+    if (milliseconds !== wanted) branch.client?.setTimeout(milliseconds)
+  }
+
+  /** §16.7 steps 5 and 10: forwarded at once, and every 2xx to an INVITE however late. */
+  #success(branch: ProxyBranch, response: SipMessage, edits: EditList | null): void {
+    if (this.isAnswered && !this.#isInvite) return
+    if (!this.isAnswered) this.#cancel('others', branch.index, 200, 'Call completed elsewhere')
+    this.#upstream.respondAnyway(response.statusCode, forwardedResponse(response, edits))
+  }
+
+  #failure(branch: ProxyBranch, status: number): void {
+    if (status >= 600 && !this.disable6xx) {
+      this.#isBlocked = !this.services.settings.disable6xxBlock
+      this.#cancel('others', branch.index, status, reasonPhraseOf(status))
+    }
+    this.#branchFailed(branch)
+    this.#evaluate()
+  }
+
+  /** RFC 3261 §16.8. What was cancelled and never answered counts as cancelled, as in Kamailio. */
+  timedOut(branch: ProxyBranch): void {
+    if (branch.isFinal) return
+    branch.isTimeout = true
+    this.#failBranch(branch, branch.isCancelled ? 487 : 408)
+  }
+
+  /** RFC 3261 §16.9, RFC 3263 §4.3. */
+  transportFailed(branch: ProxyBranch, code: string): void {
+    if (branch.isFinal) return
+    if (!branch.isCancelled && !this.isAnswered && departToAlternative(this, branch)) return
+    this.services.log.info({ target: branch.target.uri, code }, 'branch failed: the transport refused it')
+    this.#failBranch(branch, 503)
+  }
+
+  #failBranch(branch: ProxyBranch, status: number): void {
+    if (branch.isFinal) return
+    this.#end(branch, status, branch.isTimeout ? 'timeout' : 'transport', null)
+    this.#branchFailed(branch)
+    this.#evaluate()
+  }
+
+  #end(branch: ProxyBranch, status: number, cause: BranchEnd['cause'], responseFlow: Flow | null): void {
+    branch.isFinal = true
+    branch.status = status
+    this.#breadth?.giveBack(branch.breadth)
+    this.services.branchEnded({
+      context: this,
+      target: branch.target,
+      method: this.server.method,
+      statusCode: cause === 'response' ? status : 0,
+      cause,
+      responseFlow,
+      flow: branch.client?.flow ?? branch.target.flow,
+    })
+  }
+
+  // Failure: serial forking.
+
+  /** event_route[tm:branch-failure:...]: it may relay, so nothing is decided before it is done. */
+  #branchFailed(branch: ProxyBranch): void {
+    const route = this.branchFailureRoute
+    if (route === null || this.isAnswered || branch.isDropped) return
+    this.#holds++
+    const done = this.services.handlers.onBranchFailure(this, route, branch)
+    if (!(done instanceof Promise)) {
+      this.#holds--
+      return
+    }
+    const goOn = () => {
+      this.#holds--
+      this.#evaluate()
+    }
+    done.then(goOn, goOn)
+  }
+
+  /** §16.7 step 6: once nothing is open any more, the failure route, then the best response. */
+  #evaluate(): void {
+    while (!this.isAnswered && this.#holds === 0 && this.#isComplete()) {
+      const route = this.failureRoute
+      const best = this.#best()
+      if (route === null || best === null || this.#isExhausted) {
+        this.#upstream.answer(best, this.branches.filter(counts), this.relayError)
+        return
+      }
+      this.#runFailureRoute(route, best)
+    }
+  }
+
+  #isComplete(): boolean {
+    return this.branches.length > 0 && this.branches.every(isFinal)
+  }
+
+  #best(): ProxyBranch | null {
+    return pickBest(this.branches.filter(counts), this.#isInvite)
+  }
+
+  /** A failure route is armed for one run: the script arms it again for the next leg. */
+  #runFailureRoute(route: string, best: ProxyBranch): void {
+    this.failureRoute = null
+    this.#winner = best
+    this.#leg++
+    this.#hasDropped = false
+    this.#isExhausted = true
+    this.#holds++
+    const done = this.services.handlers.onFailure(this, route)
+    if (!(done instanceof Promise)) {
+      this.#endFailureRoute()
+      return
+    }
+    const goOn = () => {
+      this.#endFailureRoute()
+      this.#evaluate()
+    }
+    done.then(goOn, goOn)
+  }
+
+  #endFailureRoute(): void {
+    this.#holds--
+    this.#winner = null
+  }
+
+  /** Kamailio's failure_reply_mode: a new leg is on its way; do answers of the earlier ones still count? */
+  #forgetEarlierLegs(): void {
+    if (this.#leg === 0 || this.#hasDropped) return
+    const mode = this.services.settings.failureReplyMode
+    if (mode === 1 || mode === 3) this.#forget(0)
+    else if (mode === 2) this.#forget(this.#leg - 1)
+  }
+
+  dropResponses(which: 'all' | 'last' | 'none'): void {
+    this.#hasDropped = true
+    if (which === 'all') this.#forget(0)
+    else if (which === 'last') this.#forget(this.#leg - 1)
+  }
+
+  #forget(fromLeg: number): void {
+    for (const branch of this.branches) {
+      if (branch.isFinal && branch.leg >= fromLeg && branch.leg < this.#leg) branch.isForgotten = true
+    }
+  }
+
+  // CANCEL: RFC 3261 §9, §16.10.
+
+  onCancel(cancel: SipMessage): void {
+    this.cancel(reasonLines(cancel))
+  }
+
+  cancel(headers = ''): void {
+    if (this.isCancelled || !this.#isInvite) return
+    this.isCancelled = true
+    if (this.isAnswered) return
+    this.cancelBranches('all', -1, headers)
+    if (this.branches.length === 0) this.reply(487, reasonPhraseOf(487))
+  }
+
+  cancelBranches(which: CancelScope, branchIndex = -1, headers = ''): void {
+    if (!this.#isInvite) return
+    const unsent = cancelBranches(this.branches, which, branchIndex, headers)
+    for (const branch of unsent) this.#end(branch, 487, 'transport', null)
+    if (unsent.length > 0) queueMicrotask(() => this.#evaluate())
+  }
+
+  /** Of our own accord. */
+  #cancel(which: CancelScope, branchIndex: number, status: number, text: string): void {
+    if (!this.#isInvite || this.branches.length === 0) return
+    this.cancelBranches(
+      which,
+      branchIndex,
+      this.services.settings.localCancelReason ? ownReason(status, text) : '',
+    )
+  }
+
+  /** A CANCEL that the script relays: answered here, passed on hop by hop. */
+  #cancelEndToEnd(invite: ResponseContext): number {
+    this.reply(200, invite.isAnswered ? 'ok -- no more pending branches' : 'canceling')
+    invite.cancel(reasonLines(this.server.request))
+    return 1
+  }
+
+  // The script's hold on it.
+
+  reply(statusCode: number, reason: string, options?: ReplyOptions): boolean {
+    if (this.isAnswered) return false
+    if (statusCode >= 200) this.#cancel('all', -1, statusCode, reason)
+    return this.#upstream.reply(statusCode, reason, options)
+  }
+
+  suspend(): boolean {
+    if (this.isAnswered || this.isSuspended) return false
+    this.isSuspended = true
+    this.services.clock.schedule(limits.scriptWaitMillisecondsMax, () => {
+      if (!this.isSuspended) return
+      this.isSuspended = false
+      const status = this.#isInvite ? 408 : 500
+      this.reply(status, reasonPhraseOf(status))
+    })
+    return true
+  }
+
+  resume(route: string): boolean {
+    const { handlers, log } = this.services
+    if (!this.isSuspended || handlers.onContinue === undefined) return false
+    this.isSuspended = false
+    const done = handlers.onContinue(this, route)
+    if (done instanceof Promise) {
+      done.catch((error: unknown) => log.error({ err: error, route }, 'a continued route failed'))
+    }
+    return true
+  }
+
+  release(): void {
+    if (!this.isAnswered && this.branches.length === 0) this.#upstream.abandon()
+  }
+
+  finishScript(): void {
+    if (this.isAnswered || this.isSuspended || this.#holds > 0) return
+    if (this.branches.length > 0) {
+      this.#evaluate()
+    } else if (this.relayError !== 0) {
+      this.#upstream.answer(null, this.branches, this.relayError)
+    } else {
+      const { callId, method } = this.server.request
+      this.services.log.warn({ callId, method }, 'the script neither answered nor relayed nor released')
+      this.#upstream.abandon()
+    }
+  }
+
+  onTerminated(): void {
+    this.services.contextEnded(this)
+  }
+}
+
+const isFinal = (branch: ProxyBranch) => branch.isFinal
+const counts = (branch: ProxyBranch) => branch.counts
