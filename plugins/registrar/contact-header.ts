@@ -1,0 +1,38 @@
+import { type Binding, quoted, remainingSeconds } from '../../src/plugin/index.ts'
+
+/** The Contact header of a 200 to REGISTER: RFC 3261 §10.3 step 8, in Kamailio's form. */
+export interface ContactHeaderOptions {
+  readonly now: number
+  /** Name of the parameter that shows where the REGISTER came from; '' for none. */
+  readonly receivedParam: string
+  /** The address-of-record's URI `sip:user@host` if GRUUs are wanted (RFC 5627 §5.1), else ''. */
+  readonly gruuOf: string
+  readonly gruuHost: string
+}
+
+/** `Contact: <sip:a@b>;expires=3600, ...` with CRLF; '' without bindings. */
+export function contactLine(bindings: readonly Binding[], options: ContactHeaderOptions): string {
+  if (bindings.length === 0) return ''
+  return `Contact: ${bindings.map((binding) => contactValue(binding, options)).join(', ')}\r\n`
+}
+
+function contactValue(binding: Binding, options: ContactHeaderOptions): string {
+  const seconds = remainingSeconds(binding, options.now)
+  let value = `<${binding.contact}>`
+  if (binding.q >= 0) value += `;q=${binding.q / 1000}`
+  value += `;expires=${Number.isFinite(seconds) ? seconds : 0xffffffff}`
+  if (binding.received !== '' && options.receivedParam !== '') {
+    value += `;${options.receivedParam}=${quoted(binding.received)}`
+  }
+  if (binding.instance === '') return value
+  if (options.gruuOf !== '') {
+    value += `;pub-gruu=${quoted(`${options.gruuOf};gr=${withoutBrackets(binding.instance)}`)}`
+    value += `;temp-gruu=${quoted(`sip:${binding.ruid}@${options.gruuHost};gr`)}`
+  }
+  value += `;+sip.instance=${quoted(binding.instance)}`
+  return binding.regId > 0 ? `${value};reg-id=${binding.regId}` : value
+}
+
+export function withoutBrackets(instance: string): string {
+  return instance.startsWith('<') && instance.endsWith('>') ? instance.slice(1, -1) : instance
+}

@@ -1,0 +1,20 @@
+import type { FlowState } from '../../src/plugin/index.ts'
+
+/**
+ * What allow_third_party() (module learn) leaves for the save() that follows: somebody else's REGISTER was
+ * allowed, within these bounds. Kept in the message's notes under `delegationNote`.
+ */
+export interface Delegation {
+  /** Canonical address-of-record that may be written; save() refuses any other. */
+  readonly aor: string
+  /** The digest user who writes. */
+  readonly principal: string
+  readonly bindingsMax: number
+  readonly expiresSecondsMax: number
+  /** May it remove what other delegates wrote? */
+  readonly mayRemove: boolean
+  /** The flow that a contact stands for; null if it is reached as its URI says. */
+  flowOf(contact: string): FlowState | null
+}
+
+export const delegationNote = 'registrar.delegation'

@@ -1,0 +1,187 @@
+import {
+  type Binding,
+  budgetOf,
+  canonicalAor,
+  chooseBindings,
+  createTarget,
+  inOrder,
+  type Location,
+  limits,
+  parseUri,
+  type RouteContext,
+  type Target,
+  uriParam,
+} from '../../src/plugin/index.ts'
+import { withoutBrackets } from './contact-header.ts'
+import { uriOfHop } from './extensions.ts'
+import type { Registrar } from './save.ts'
+
+/**
+ * lookup(): the bindings of an address-of-record become the target set (RFC 3261 §16.5). What nobody may send to
+ * now (a closed pinhole, an unproven flow that has had its octets) is not offered: `cold`.
+ */
+export const lookupResult = {
+  found: 1,
+  notFound: -1,
+  methodNotAllowed: -2,
+  /** There are bindings, and none can be reached now: store the message or answer 480, never send blindly. */
+  cold: -3,
+} as const
+
+export type LookupResult = (typeof lookupResult)[keyof typeof lookupResult]
+
+/** Octets that our own headers add to a request on its way to an unproven flow. */
+const headroom = 256
+
+export function lookup(
+  registrar: Registrar,
+  context: RouteContext,
+  location: Location,
+  uri: string | undefined,
+): LookupResult {
+  const found = select(registrar, context, location, uri ?? context.target.uri)
+  if (typeof found === 'number') return found
+  const [first, ...others] = found
+  if (first === undefined) return lookupResult.notFound
+  aim(registrar, context, context.target, first)
+  context.requestUriChanged = true
+  if (registrar.settings.appendBranches) appendBranches(registrar, context, others)
+  return lookupResult.found
+}
+
+/** lookup_to_dset(): all of them become branches, the Request-URI stays. */
+export function lookupToDestinationSet(
+  registrar: Registrar,
+  context: RouteContext,
+  location: Location,
+  uri: string | undefined,
+): LookupResult {
+  const found = select(registrar, context, location, uri ?? context.target.uri)
+  if (typeof found === 'number') return found
+  appendBranches(registrar, context, found)
+  return lookupResult.found
+}
+
+/** lookup_branches(): lookup() for the Request-URI and for each branch that is an address-of-record of ours. */
+export function lookupBranches(
+  registrar: Registrar,
+  context: RouteContext,
+  location: Location,
+): LookupResult {
+  const before = context.branches.slice()
+  const result = lookup(registrar, context, location, undefined)
+  for (const branch of before) {
+    const uri = parseUri(branch.uri)
+    if (uri === null || !registrar.host.sockets.isMyself(uri.host, uri.port)) continue
+    const found = select(registrar, context, location, branch.uri)
+    if (typeof found === 'number') continue
+    const [first, ...others] = found
+    if (first !== undefined) aim(registrar, context, branch, first)
+    appendBranches(registrar, context, others)
+  }
+  return result
+}
+
+function select(
+  registrar: Registrar,
+  context: RouteContext,
+  location: Location,
+  uri: string,
+): readonly Binding[] | LookupResult {
+  const { host, settings } = registrar
+  const bindings = bindingsOf(registrar, location, uri)
+  const chosen = chooseBindings(bindings, host.clock.now())
+  if (chosen.isCold) return cold(context, uri, 'the pinhole of every binding has closed')
+  if (chosen.bindings.length === 0) return lookupResult.notFound
+  const allowed = settings.methodFiltering
+    ? chosen.bindings.filter((binding) => allows(binding, context))
+    : chosen.bindings
+  if (allowed.length === 0) return lookupResult.methodNotAllowed
+  const affordable = allowed.filter((binding) => mayReceive(binding, context))
+  if (affordable.length === 0) {
+    return cold(
+      context,
+      uri,
+      'the flow is unproven, and the request is longer than three times what came from it',
+    )
+  }
+  return inOrder(affordable, settings.newestFirst)
+}
+
+/** By address-of-record, or by GRUU (RFC 5627 §5.1): the instance behind it. */
+function bindingsOf({ settings }: Registrar, location: Location, uriText: string): readonly Binding[] {
+  const uri = parseUri(uriText)
+  if (uri === null) return []
+  const gruu = settings.gruuEnabled && uri.params !== '' ? uriParam(uri, 'gr') : null
+  if (gruu === '') {
+    const binding = location.byRuid(uri.user ?? '')
+    return binding === undefined ? [] : location.of(binding.aor).filter((other) => other === binding)
+  }
+  const aor = canonicalAor(uriText, settings.aorRules)
+  if (aor === null) return []
+  const bindings = location.of(aor)
+  if (gruu === null) return bindings
+  return bindings.filter(({ instance }) => instance !== '' && withoutBrackets(instance) === gruu)
+}
+
+function allows(binding: Binding, { message }: RouteContext): boolean {
+  return (binding.methods & message.methodMask) !== 0
+}
+
+function mayReceive({ flow }: Binding, { message }: RouteContext): boolean {
+  return flow === null || budgetOf(flow) >= message.text.length + headroom
+}
+
+function cold(context: RouteContext, uri: string, why: string): LookupResult {
+  context.explain(`lookup ${uri}: cold`, why)
+  return lookupResult.cold
+}
+
+function appendBranches(registrar: Registrar, context: RouteContext, bindings: readonly Binding[]): void {
+  for (const binding of bindings) {
+    if (context.branches.length + 1 >= limits.branchesMax) return
+    const target = createTarget(binding.contact)
+    target.flags = context.target.flags & ~binding.branchFlags
+    aim(registrar, context, target, binding)
+    context.branches.push(target)
+  }
+}
+
+/** Kamailio's order for the next hop: Path, then received, then the contact itself. */
+function aim({ host, settings }: Registrar, context: RouteContext, target: Target, binding: Binding): void {
+  target.uri = binding.contact
+  target.path = binding.path
+  const firstHop = binding.path[0]
+  target.destinationUri = firstHop !== undefined ? uriOfHop(firstHop) : binding.received || null
+  if (settings.pathCheckLocal && firstHop !== undefined) skipOwnHop(target, host)
+  const socket = binding.socket === '' ? null : host.sockets.find(binding.socket)
+  if (socket !== null) target.socket = socket
+  target.q = binding.q
+  target.flags |= binding.branchFlags
+  target.ruid = binding.ruid
+  target.instance = binding.instance
+  target.userAgent = binding.userAgent
+  target.aor = binding.aor
+  aimAtFlow(target, binding, context.message.text.length)
+}
+
+/** The exact flow, and how it may be treated: learning.md T5. */
+function aimAtFlow(target: Target, { flow, trust }: Binding, requestBytes: number): void {
+  target.flow = flow === null ? null : flow.flow
+  target.trust = flow === null || trust === 'operator' ? 'any' : flow.proven ? 'proven' : 'unproven'
+  target.bytesMax = 0
+  if (flow === null) return
+  target.socket = flow.flow.socket
+  if (target.trust !== 'unproven') return
+  target.bytesMax = Math.min(budgetOf(flow), requestBytes + headroom)
+  flow.bytesOut += target.bytesMax
+}
+
+/** path_check_local: a first hop that is ourselves is left out. */
+function skipOwnHop(target: Target, host: Registrar['host']): void {
+  const uri = target.destinationUri === null ? null : parseUri(target.destinationUri)
+  if (uri === null || !host.sockets.isMyself(uri.host, uri.port)) return
+  target.path = target.path.slice(1)
+  const next = target.path[0]
+  target.destinationUri = next === undefined ? null : uriOfHop(next)
+}

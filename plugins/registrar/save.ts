@@ -1,0 +1,350 @@
+import {
+  type Binding,
+  canonicalAor,
+  flat,
+  HeaderId,
+  inOrder,
+  type Location,
+  mayReplace,
+  methodMask,
+  type PluginHost,
+  parseUri,
+  type RouteContext,
+} from '../../src/plugin/index.ts'
+import type { UsrlocExports } from '../usrloc/exports.ts'
+import { contactLine } from './contact-header.ts'
+import { type RequestedContact, readContacts, readExpiresHeader } from './contacts.ts'
+import { type Delegation, delegationNote } from './delegation.ts'
+import { grantedExpires } from './expires.ts'
+import { hasOption, readExtensions } from './extensions.ts'
+import { type GrantedContact, type Plan, planRegistration, planRemoval, type Registration } from './plan.ts'
+import { type Refusal, refusals, retryAfterLine } from './refusal.ts'
+import type { RegistrarSettings } from './settings.ts'
+
+/**
+ * save(): RFC 3261 §10.3 for whatever request the script calls it on (Kamailio looks at no method either). The
+ * 200 leaves when the store has the bindings; if the store refuses, 503 leaves instead, and nothing has changed.
+ */
+export const saveFlags = {
+  memoryOnly: 0x01,
+  noReply: 0x02,
+  keepOnlyThis: 0x04,
+  exactExpires: 0x08,
+  prepareReply: 0x10,
+} as const
+
+/** What save() made ready and reg_send_reply() sends. */
+export interface PreparedReply {
+  statusCode: number
+  reason: string
+  headers: string
+  ready: Promise<void> | null
+}
+
+export const preparedNote = 'registrar.reply'
+
+export interface Registrar {
+  readonly host: PluginHost
+  readonly usrloc: UsrlocExports
+  readonly settings: RegistrarSettings
+  onAccepted(rc: number): void
+  onRefused(refusal: Refusal): void
+}
+
+export function save(
+  registrar: Registrar,
+  context: RouteContext,
+  location: Location,
+  flags: number,
+  uri: string | undefined,
+): number {
+  const result = register(registrar, context, location, flags, uri)
+  if ('statusCode' in result) {
+    registrar.onRefused(result)
+    context.explain('save refused', `${result.statusCode}: ${result.error}`)
+    return answerRefusal(registrar, context, location, flags, result)
+  }
+  registrar.onAccepted(result.rc)
+  answer(registrar, context, flags, {
+    statusCode: 200,
+    reason: 'OK',
+    headers: result.headers,
+    ready: result.ready,
+  })
+  return result.rc
+}
+
+interface Accepted {
+  readonly rc: 1 | 2 | 3 | 4
+  readonly headers: string
+  /** Null: nothing to wait for. */
+  readonly ready: Promise<void> | null
+}
+
+function register(
+  registrar: Registrar,
+  context: RouteContext,
+  location: Location,
+  flags: number,
+  uri: string | undefined,
+): Accepted | Refusal {
+  const { settings } = registrar
+  const { message } = context
+  const aorUri = uri === undefined || uri === '' ? (message.to?.uri ?? '') : uri
+  const aor = canonicalAor(aorUri, settings.aorRules)
+  if (aor === null) return refusals.badAor
+  const delegation = context.scope.notes.get(delegationNote) as Delegation | undefined
+  if (delegation !== undefined && delegation.aor !== aor) {
+    return refusals.notAllowed('The delegation is for another address-of-record')
+  }
+  const requested = readContacts(message, settings.contactLengthMax)
+  if (requested.kind === 'refused') return requested.refusal
+  const wantsRegId =
+    requested.kind === 'list' && requested.contacts.some((c) => c.regId > 0 && c.instance !== '')
+  const extensions = readExtensions(message, wantsRegId, settings)
+  if ('statusCode' in extensions) return extensions
+  const existing = location.of(aor)
+  const describe = () => `${extensions.headers}${currentContacts(registrar, context, location, aor, aorUri)}`
+  if (requested.kind === 'none') return { rc: 4, headers: describe(), ready: null }
+  const registration = registrationOf(registrar, context, flags, aor, extensions.path, delegation)
+  if ('statusCode' in registration) return registration
+  const plan =
+    requested.kind === 'star'
+      ? starPlan(context, existing, registration)
+      : listPlan(registrar, context, flags, existing, requested.contacts, registration, delegation)
+  if (plan.kind === 'refused') return plan.refusal
+  if (plan.kind === 'full') return refusals.tooManyBindings(retryAfter(registrar))
+  if (!location.hasRoomFor(plan.changes.length)) return refusals.tableFull(retryAfter(registrar))
+  const ready = plan.changes.length === 0 ? null : location.apply(plan.changes)
+  rememberChanged(context, settings, plan)
+  context.explain('save', `${aor}: ${plan.changes.length} bindings changed (${registration.origin})`)
+  return { rc: plan.rc, headers: describe(), ready: location.isDurable ? ready : null }
+}
+
+function starPlan(context: RouteContext, existing: readonly Binding[], registration: Registration): Plan {
+  return readExpiresHeader(context.message) === 0
+    ? planRemoval(existing, registration)
+    : { kind: 'refused', refusal: refusals.starWithExpires }
+}
+
+function listPlan(
+  { host, settings, usrloc }: Registrar,
+  context: RouteContext,
+  flags: number,
+  existing: readonly Binding[],
+  contacts: readonly RequestedContact[],
+  registration: Registration,
+  delegation: Delegation | undefined,
+): Plan {
+  const header = readExpiresHeader(context.message)
+  const random = (flags & saveFlags.exactExpires) === 0 ? host.random : null
+  const override = xavpNumber(context, settings.xavpCfg, 'expires')
+  const granted: GrantedContact[] = []
+  for (const contact of contacts) {
+    const asked = contact.expires ?? header
+    const wanted = override === null || asked === 0 ? contact.expires : override
+    const seconds = grantedExpires({ contact: wanted, header }, settings, random)
+    if (seconds < 0) return { kind: 'refused', refusal: refusals.tooBrief(settings.minExpires) }
+    granted.push({
+      ...contact,
+      q: contact.q < 0 ? settings.defaultQ : contact.q,
+      granted: delegation === undefined ? seconds : Math.min(seconds, delegation.expiresSecondsMax),
+      methodBits: contact.methods === null ? null : methodBits(contact.methods),
+    })
+  }
+  return planRegistration(existing, granted, registration, {
+    now: host.clock.now(),
+    matchingMode: settings.matchingMode,
+    cseqDelay: settings.cseqDelay,
+    newRuid: usrloc.newRuid,
+  })
+}
+
+function registrationOf(
+  { host, settings }: Registrar,
+  context: RouteContext,
+  flags: number,
+  aor: string,
+  path: readonly string[],
+  delegation: Delegation | undefined,
+): Registration | Refusal {
+  const { message, scope } = context
+  const cseq = message.cseq
+  if (cseq === null || message.callId === '') return refusals.noCSeq
+  const received = delegation === undefined ? receivedOf(context, settings, path) : ''
+  if (received.length > settings.contactLengthMax) return refusals.tooLong
+  return {
+    aor: flat(aor),
+    callId: flat(message.callId),
+    cseq: cseq.number,
+    userAgent: flat(message.value(HeaderId.userAgent)),
+    path: path.map(flat),
+    received: flat(received),
+    socket: socketOf(host, context, settings),
+    methods: methodsOf(context),
+    flags: 0,
+    branchFlags: context.target.flags,
+    isDurable: (flags & saveFlags.memoryOnly) === 0,
+    keepOnlyThis: (flags & saveFlags.keepOnlyThis) !== 0,
+    origin: delegation === undefined ? 'registered' : 'delegated',
+    trust: delegation === undefined ? (scope.authenticated === null ? 'script' : 'digest') : 'delegate',
+    by: delegation?.principal ?? scope.authenticated?.user ?? '',
+    flowOf: delegation === undefined ? null : (contact) => delegation.flowOf(contact),
+    mayRemoveOthers: delegation?.mayRemove ?? true,
+    maxContacts:
+      delegation?.bindingsMax ??
+      xavpNumber(context, settings.xavpCfg, 'max_contacts') ??
+      settings.maxContacts,
+  }
+
+  function methodsOf({ message: request }: RouteContext): number {
+    const index = request.first(HeaderId.allow)
+    if (index < 0) return 0
+    let bits = 0
+    for (let i = index; i >= 0; i = request.next(i)) bits |= methodBits(request.headerValue(i))
+    return bits
+  }
+}
+
+/** Only what the script had kept: fix_nated_register() in received_avp, or a trusted edge's Path. */
+function receivedOf(context: RouteContext, settings: RegistrarSettings, path: readonly string[]): string {
+  const avp = settings.receivedAvp?.read(context)
+  if (typeof avp === 'string' && avp !== '') return parseUri(avp) === null ? '' : avp
+  if (!settings.pathUseReceived || path.length === 0) return ''
+  const match = /;received=([^;>?]+)/i.exec(path[path.length - 1] ?? '')
+  const inner = match?.[1] === undefined ? '' : decodeEscapes(match[1])
+  return parseUri(inner) === null ? '' : inner
+}
+
+/** `sip%3a192.0.2.1%3a5060`: the path module escapes it, RFC 3261 §19.1.2. */
+function decodeEscapes(text: string): string {
+  return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+}
+
+function socketOf(host: PluginHost, context: RouteContext, settings: RegistrarSettings): string {
+  const forced = settings.xavpCfg === '' ? null : context.scope.xavps.get(settings.xavpCfg, 0, 'socket', 0)
+  if (typeof forced === 'string' && host.sockets.find(forced) !== null) return forced
+  if (settings.socketHeader !== '') {
+    const index = context.message.find(settings.socketHeader)
+    const label = index < 0 ? '' : context.message.headerValue(index)
+    if (label !== '' && host.sockets.find(label) !== null) return flat(label)
+  }
+  return context.flow.socket.label
+}
+
+function methodBits(list: string): number {
+  let bits = 0
+  for (const name of list.split(',')) {
+    const trimmed = name.trim()
+    if (trimmed !== '') bits |= methodMask(trimmed)
+  }
+  return bits
+}
+
+export function xavpNumber(context: RouteContext, root: string, key: string): number | null {
+  if (root === '') return null
+  const value = context.scope.xavps.get(root, 0, key, 0)
+  return typeof value === 'number' ? value : null
+}
+
+/** xavp_rcd: `$xavp(name=>ruid)`, `contact`, `expires` of each binding that was written. */
+function rememberChanged(
+  context: RouteContext,
+  settings: RegistrarSettings,
+  plan: Plan & { kind: 'changes' },
+): void {
+  if (settings.xavpRcd === '') return
+  const { xavps } = context.scope
+  for (const { after } of plan.changes) {
+    if (after === null) continue
+    xavps.set(settings.xavpRcd, null, 'ruid', after.ruid)
+    xavps.set(settings.xavpRcd, 0, 'contact', after.contact)
+    xavps.set(settings.xavpRcd, 0, 'expires', Math.round((after.expiresAt - after.modifiedAt) / 1000))
+    if (after.received !== '') xavps.set(settings.xavpRcd, 0, 'received', after.received)
+  }
+}
+
+/** Bindings that were learned are not shown: nobody registered them, and the client could not tell them apart. */
+function currentContacts(
+  { host, settings }: Registrar,
+  context: RouteContext,
+  location: Location,
+  aor: string,
+  aorUri: string,
+): string {
+  const shown = location.of(aor).filter(({ origin }) => mayReplace(origin, 'delegated'))
+  const uri = parseUri(aorUri)
+  const wantsGruu =
+    settings.gruuEnabled && uri !== null && hasOption(context.message, HeaderId.supported, 'gruu')
+  return contactLine(inOrder(shown, settings.newestFirst), {
+    now: host.clock.now(),
+    receivedParam: settings.receivedParam,
+    gruuOf: wantsGruu ? `${uri.scheme}:${uri.user ?? ''}@${hostOf(aorUri)}` : '',
+    gruuHost: wantsGruu ? hostOf(aorUri) : '',
+  })
+}
+
+/** Host and port as they stand in the URI. */
+function hostOf(uriText: string): string {
+  const afterUser = uriText.slice(Math.max(uriText.indexOf('@'), uriText.indexOf(':')) + 1)
+  const end = afterUser.search(/[;?>]/)
+  return end < 0 ? afterUser : afterUser.slice(0, end)
+}
+
+function answerRefusal(
+  registrar: Registrar,
+  context: RouteContext,
+  location: Location,
+  flags: number,
+  refusal: Refusal,
+): number {
+  const aorUri = context.message.to?.uri ?? ''
+  const aor = canonicalAor(aorUri, registrar.settings.aorRules)
+  const contacts =
+    refusal.rc === -2 && aor !== null ? currentContacts(registrar, context, location, aor, aorUri) : ''
+  const headers = `${contacts}${refusal.headers}P-Registrar-Error: ${refusal.error}\r\n`
+  const { statusCode, reason } = refusal
+  answer(registrar, context, flags, { statusCode, reason, headers, ready: null })
+  return refusal.rc
+}
+
+function answer(registrar: Registrar, context: RouteContext, flags: number, reply: PreparedReply): void {
+  if ((flags & saveFlags.noReply) !== 0 || !context.message.isRequest) {
+    reply.ready?.catch((error) =>
+      registrar.host.log.error({ err: error }, 'the store refused a registration'),
+    )
+    return
+  }
+  if ((flags & saveFlags.prepareReply) !== 0) {
+    reply.ready?.catch(() => undefined)
+    context.scope.notes.set(preparedNote, reply)
+    return
+  }
+  sendReply(registrar, context, reply)
+}
+
+export function sendReply(registrar: Registrar, context: RouteContext, reply: PreparedReply): number {
+  const { statusCode, reason, headers, ready } = reply
+  if (ready === null) return context.reply(statusCode, reason, { headers })
+  const outcome = ready.then(
+    () => null,
+    (error) => {
+      registrar.host.log.error({ ...context.logFields(), err: error }, 'the store refused a registration')
+      const refusal = refusals.storeRefused(retryAfter(registrar))
+      registrar.onRefused(refusal)
+      return {
+        statusCode: refusal.statusCode,
+        reason: refusal.reason,
+        headers: `${refusal.headers}P-Registrar-Error: ${refusal.error}\r\n`,
+      }
+    },
+  )
+  return context.replyLater(outcome, statusCode, reason, { headers })
+}
+
+function retryAfter({ host, settings }: Registrar): string {
+  return retryAfterLine(
+    settings.retryAfter,
+    settings.retryAfter > 10 ? host.random.integer(settings.retryAfter) : 0,
+  )
+}
