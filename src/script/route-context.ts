@@ -24,6 +24,8 @@ export class ScriptRun implements RouteContext {
   readonly route: string
   readonly flow: Flow
   readonly scope: ScriptScope
+  /** `$mi`. */
+  readonly number: number
   message: SipMessage
   transaction: ResponseContext | null = null
   target: Target
@@ -72,6 +74,7 @@ export class ScriptRun implements RouteContext {
     this.message = message
     this.flow = flow
     this.scope = scope
+    this.number = surroundings.messageCount
     this.target = target ?? createTarget(message.requestUri)
     const slots = scope.linked.program.variableSlots
     this.vars = slots === 0 ? noVariables : new Array<Value>(slots).fill(0)

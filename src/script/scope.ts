@@ -2,9 +2,6 @@ import type { Value } from '../../grammar/declarations.ts'
 import type { LinkedProgram } from '../../grammar/program.ts'
 import { limits } from '../limits.ts'
 import type { AuthenticatedUser, AvpStore, MessageScope, RecordStore } from '../plugin/scope.ts'
-import type { Target } from '../proxy/target.ts'
-import type { EditList } from '../sip/edit.ts'
-import type { SipMessage } from '../sip/message.ts'
 import { asciiLower } from '../sip/uri.ts'
 
 /**
@@ -16,8 +13,6 @@ export class ScriptScope implements MessageScope {
   authenticated: AuthenticatedUser | null = null
   /** The version of the script that the message began with: its later routes run there too, whatever was loaded since. */
   readonly linked: LinkedProgram
-  /** How request_route left the request: what failure routes start from. */
-  origin: RequestOrigin | null = null
   readonly #budget = { left: limits.avpsPerMessageMax }
   #avps: Avps | null = null
   #xavps: Records | null = null
@@ -48,13 +43,6 @@ export class ScriptScope implements MessageScope {
   get notes(): Map<string, unknown> {
     return (this.#notes ??= new Map())
   }
-}
-
-export interface RequestOrigin {
-  readonly message: SipMessage
-  readonly edits: EditList
-  readonly target: Target
-  readonly forceRport: boolean
 }
 
 interface Budget {

@@ -18,6 +18,8 @@ export interface Surroundings {
   readonly customGlobals: Map<string, string | number>
   readonly defines: ReadonlyMap<string, string>
   readonly environment: (name: string) => string | null
+  /** Messages so far: `$mi`. */
+  messageCount: number
   /** Unix milliseconds. */
   readonly startedWall: number
   /** `log_prefix` of the script for one message; '' if there is none. */

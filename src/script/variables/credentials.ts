@@ -1,0 +1,58 @@
+import { HeaderId } from '../../sip/header-id.ts'
+import { type AuthValue, parseCredentials } from '../../sip/headers/credentials.ts'
+import { parseUri } from '../../sip/uri.ts'
+import type { ScriptRun } from '../route-context.ts'
+import { hostOf } from './request-uri.ts'
+import { type CoreVariables, orNull, text } from './variable.ts'
+
+/**
+ * The digest credentials of the request as they came, whether proved or not: who relies on them asks an auth
+ * function first. A request that several parties challenged has several; the first header counts.
+ */
+export const credentialVariables: CoreVariables = {
+  au: text('Username without its domain.', (run) => userOf(credentials(run))),
+  aU: text('Username as it came.', (run) => param(run, 'username')),
+  ad: text('Domain of the username.', (run) => {
+    const name = param(run, 'username')
+    return name === null ? null : name.includes('@') ? name.slice(name.indexOf('@') + 1) : ''
+  }),
+  ar: text('Realm.', (run) => param(run, 'realm')),
+  adu: text('Digest URI.', (run) => param(run, 'uri')),
+  aa: text('Algorithm.', (run) => param(run, 'algorithm')),
+  adn: text('Nonce.', (run) => param(run, 'nonce')),
+  adc: text('Client nonce.', (run) => param(run, 'cnonce')),
+  ado: text('Opaque.', (run) => param(run, 'opaque')),
+  adr: text('Response.', (run) => param(run, 'response')),
+  Au: text('User for accounting: the authenticated user with its realm, else From.', (run) => {
+    const { authenticated } = run.scope
+    return authenticated === null ? fromUser(run, true) : `${authenticated.user}@${authenticated.realm}`
+  }),
+  AU: text('User part of the user for accounting.', (run) =>
+    run.scope.authenticated === null ? fromUser(run, false) : run.scope.authenticated.user,
+  ),
+}
+
+function credentials(run: ScriptRun): AuthValue | null {
+  const { message } = run
+  const value = message.value(HeaderId.authorization) || message.value(HeaderId.proxyAuthorization)
+  if (value === '') return null
+  const parsed = parseCredentials(value)
+  return parsed?.scheme === 'digest' ? parsed : null
+}
+
+function param(run: ScriptRun, name: string): string | null {
+  return credentials(run)?.params.get(name) ?? null
+}
+
+function userOf(value: AuthValue | null): string | null {
+  const name = value?.params.get('username')
+  if (name === undefined) return null
+  const at = name.indexOf('@')
+  return at < 0 ? name : name.slice(0, at)
+}
+
+function fromUser(run: ScriptRun, withHost: boolean): string | null {
+  const uri = run.message.from === null ? null : parseUri(run.message.from.uri)
+  if (uri === null || uri.user === null) return null
+  return withHost ? orNull(`${uri.user}@${hostOf(uri) ?? ''}`) : uri.user
+}
