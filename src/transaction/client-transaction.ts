@@ -249,13 +249,15 @@ function lifetimeD(timers: TransactionTimers, isReliable: boolean): number {
 
 /** The layer's own, unless this transaction has some of its own. */
 function timersFor(timers: TransactionTimers, options: ClientOptions): TransactionTimers {
-  const { t1, t2, finalResponse, finalResponseInvite } = options
-  if ((t1 ?? t2 ?? finalResponse ?? finalResponseInvite) === undefined) return timers
-  return {
-    ...timers,
-    t1: t1 ?? timers.t1,
-    t2: t2 ?? timers.t2,
-    finalResponse: finalResponse ?? timers.finalResponse,
-    finalResponseInvite: finalResponseInvite ?? timers.finalResponseInvite,
-  }
+  const t1 = options.t1 ?? timers.t1
+  const t2 = options.t2 ?? timers.t2
+  const finalResponse = options.finalResponse ?? timers.finalResponse
+  const finalResponseInvite = options.finalResponseInvite ?? timers.finalResponseInvite
+  const isOwn =
+    t1 !== timers.t1 ||
+    t2 !== timers.t2 ||
+    finalResponse !== timers.finalResponse ||
+    finalResponseInvite !== timers.finalResponseInvite
+  if (!isOwn) return timers
+  return { t1, t2, t4: timers.t4, finalResponse, finalResponseInvite, wait: timers.wait }
 }
