@@ -104,11 +104,18 @@ export class Endpoint {
     this.#socket.send(Buffer.from(crlf(text), 'latin1'), port, '127.0.0.1')
   }
 
-  /** The next message, or null if none comes within so many milliseconds. */
-  async next(milliseconds = 1_000): Promise<string | null> {
-    if (this.#read >= this.received.length) {
+  /** The next message that has `mark` in it, or null if none comes within so many milliseconds. */
+  async next(mark: string, milliseconds = 1_000): Promise<string | null> {
+    const deadline = performance.now() + milliseconds
+    for (;;) {
+      while (this.#read < this.received.length) {
+        const text = this.received[this.#read++]
+        if (text?.includes(mark)) return text
+      }
+      const left = deadline - performance.now()
+      if (left <= 0) return null
       await new Promise<void>((done) => {
-        const timer = setTimeout(done, milliseconds)
+        const timer = setTimeout(done, left)
         this.#notify = () => {
           clearTimeout(timer)
           done()
@@ -116,7 +123,11 @@ export class Endpoint {
       })
       this.#notify = null
     }
-    return this.received[this.#read++] ?? null
+  }
+
+  /** What came and was not asked for belongs to the past. */
+  forget(): void {
+    this.#read = this.received.length
   }
 
   close(): void {
