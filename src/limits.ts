@@ -60,6 +60,8 @@ export const limits = {
   noncesMax: 100_000,
   /** Pairs of user and source address whose wrong passwords are counted. */
   lockoutsMax: 50_000,
+  /** Rows of subscribers that auth_db remembers if it is told to. */
+  credentialsCachedMax: 50_000,
   /** Entries of one $sht table. */
   htableEntriesMax: 1_000_000,
   /** Prepared SQL statements kept per database. */
