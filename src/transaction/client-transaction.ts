@@ -178,6 +178,13 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
       this.rearm(wheel)
     }
     this.#report(bits)
+    if (this.isFinal && (next !== 'completed' || !this.isInvite || this.#ack !== '')) this.#letGo()
+  }
+
+  /** Nothing sends the request again: its octets go, the linger time costs a few words only. */
+  #letGo(): void {
+    this.#text = ''
+    this.#sent = null
   }
 
   #moveTimers(next: ClientState, bits: number, now: number): void {

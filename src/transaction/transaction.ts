@@ -42,7 +42,7 @@ export interface ClientTransaction {
   readonly id: number
   readonly branch: string
   readonly method: string
-  /** The request as it left. */
+  /** The request as it left. Until its final response has been handed over: then it is let go. */
   readonly sent: SipMessage
   readonly flow: Flow
   readonly lastStatus: number
