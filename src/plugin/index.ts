@@ -34,14 +34,19 @@ export { chooseBindings, inOrder, mayReplace } from '../location/precedence.ts'
 export { customerPrefix, isLoopback, isUnicast, type Prefix, parsePrefix } from '../location/prefix.ts'
 export type { StoredBinding } from '../location/stored.ts'
 export type {
+  Branch,
   BranchEnd,
   OwnRequest,
   ProxyCore,
   ProxySettings,
+  ProxyStatistics,
   ReplyOptions,
   ResponseContext,
 } from '../proxy/proxy.ts'
-export { createTarget, type Target } from '../proxy/target.ts'
+export { markedAddress, recordRouteAddress } from '../proxy/record-route.ts'
+export { errorAnswer, relayErrors } from '../proxy/relay-error.ts'
+export { applyRoutePlan, planRoute, type RoutePlan } from '../proxy/route.ts'
+export { copyTarget, createTarget, type Target } from '../proxy/target.ts'
 export type { Clock, Timer } from '../runtime/clock.ts'
 export type { Log } from '../runtime/log.ts'
 export type { Counter, Metrics } from '../runtime/metrics.ts'

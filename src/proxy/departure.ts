@@ -5,6 +5,7 @@ import type { Flow } from '../transport/socket.ts'
 import type { ProxyBranch } from './branch.ts'
 import { forwardedRequest } from './forward.ts'
 import { flowTo, type NextHop, nextHopOf } from './next-hop.ts'
+import { resolveRecordRoutes } from './record-route.ts'
 import { relayErrors } from './relay-error.ts'
 import type { ProxyServices } from './services.ts'
 import { branchWithDigest } from './validate.ts'
@@ -94,14 +95,15 @@ function sendTo(context: DepartureContext, branch: ProxyBranch, flow: Flow): num
   const { services, request } = context
   const { target } = branch
   const id = branchWithDigest(services.transactions.newBranch(), context.loopDigest, branch.index)
-  const text = forwardedRequest(request, context.flow, branch.edits, {
+  const written = forwardedRequest(request, context.flow, branch.edits, {
     requestUri: target.uri,
     path: target.path,
     via: `${services.viaPrefix(flow.socket)}${id}\r\n`,
     maxBreadth: branch.statedBreadth,
     forceRport: context.forceRport,
   })
-  if (text === null) return relayErrors.badRequestUri
+  if (written === null) return relayErrors.badRequestUri
+  const text = resolveRecordRoutes(written, flow.socket, services.sockets)
   if (target.trust === 'unproven' && text.length > target.bytesMax) {
     services.log.warn(
       { target: target.uri, bytes: text.length, bytesMax: target.bytesMax },

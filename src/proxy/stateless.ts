@@ -7,6 +7,7 @@ import { responseDestination } from '../transport/via.ts'
 import { forwardedRequest, forwardedResponse } from './forward.ts'
 import { defaultPort, flowTo, nextHopOf } from './next-hop.ts'
 import type { ForwardOptions, ReplyOptions, StatelessProxy } from './proxy.ts'
+import { resolveRecordRoutes } from './record-route.ts'
 import { relayErrors } from './relay-error.ts'
 import type { ProxyServices } from './services.ts'
 import type { Target } from './target.ts'
@@ -107,14 +108,15 @@ export class StatelessCore implements StatelessProxy {
     const back = responseDestination(request, arrival, forceRport)
     const theirs = request.topmostVia?.branch ?? ''
     const branch = this.#branch(request, theirs, arrival.socket, back.address, back.port)
-    const text = forwardedRequest(request, arrival, edits, {
+    const written = forwardedRequest(request, arrival, edits, {
       requestUri: target.uri,
       path: target.path,
       via: `${this.#services.viaPrefix(to.socket)}${branch}\r\n`,
       maxBreadth: -1,
       forceRport,
     })
-    if (text === null) return relayErrors.badRequestUri
+    if (written === null) return relayErrors.badRequestUri
+    const text = resolveRecordRoutes(written, to.socket, this.#services.sockets)
     if (target.trust === 'unproven' && text.length > target.bytesMax) return relayErrors.sendFailed
     if (this.#services.handlers.onSend?.(request, text, to) === false) return relayErrors.sendFailed
     this.#services.send(to.socket, text, to.address, to.port)

@@ -15,6 +15,8 @@ export interface EditList {
   insertAfterHeader(message: SipMessage, index: number, text: string): void
   /** Above all headers (Record-Route, Via). Later calls go above earlier ones. */
   prependHeader(text: string): void
+  /** Rewrites what prependHeader() collected: add_rr_param() extends a Record-Route that is not written yet. */
+  rewritePrepended(rewrite: (lines: string) => string): void
   /** After the last header, in the order of the calls. */
   appendHeader(text: string): void
   /** Octets from `start` up to `end` of the message become `text`. False if they overlap an earlier replacement. */
@@ -91,6 +93,10 @@ class OffsetEdits implements EditList {
 
   prependHeader(text: string): void {
     if (text !== '') this.above = completeLine(text) + this.above
+  }
+
+  rewritePrepended(rewrite: (lines: string) => string): void {
+    this.above = rewrite(this.above)
   }
 
   appendHeader(text: string): void {
