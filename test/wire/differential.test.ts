@@ -344,7 +344,7 @@ compare(
         request('REGISTER', '', {
           ...options,
           to: `<sip:${user}@example.com>`,
-          callId: `reg-${user}-${title}`,
+          callId: `reg-${user}-${title.replace(/\W+/g, '-')}`,
         }),
       )
       await take('A')
