@@ -1,0 +1,65 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Host, type Lab, mainPath, nodePath, type Process, projectRoot } from './lab.ts'
+import { freePort } from './oracle.ts'
+
+/** A Viaduct process of a test's own, on loopback or in a namespace of a lab. */
+export interface Router {
+  readonly address: string
+  readonly port: number
+  readonly process: Process
+  /** pino's lines: level 30 info, 40 warn, 50 error. */
+  logLines(): { level: number; msg: string; [field: string]: unknown }[]
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>
+  /** SIGKILL, as a crash would. */
+  kill(): Promise<void>
+}
+
+export interface RouterOptions {
+  host?: Host
+  address?: string
+  port?: number
+  defines?: Readonly<Record<string, string | number>>
+  /** The same directory again after a crash. */
+  data?: string
+}
+
+export async function startRouter(lab: Lab, script: string, options: RouterOptions = {}): Promise<Router> {
+  const address = options.address ?? '127.0.0.1'
+  const port = options.port ?? freePort()
+  const data = options.data ?? join(lab.directory, `data-${port}-${Object.keys(options).length}`)
+  mkdirSync(data, { recursive: true })
+  const defines = Object.entries(options.defines ?? {}).flatMap(([name, value]) => ['-A', `${name}=${value}`])
+  const args = [
+    mainPath,
+    'run',
+    '-f',
+    join(projectRoot, script),
+    '-l',
+    `udp:${address}:${port}`,
+    '--data',
+    data,
+    ...defines,
+  ]
+  const process = lab.start(options.host ?? null, nodePath, args)
+  await process.prints(/ runs .* on udp:/, 20)
+  return {
+    address,
+    port,
+    process,
+    logLines: () =>
+      process.output
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line)),
+    async stop() {
+      process.signal('SIGTERM')
+      return await process.exited
+    },
+    async kill() {
+      process.signal('SIGKILL')
+      await process.exited
+    },
+  }
+}
