@@ -1,0 +1,111 @@
+import type { RouteKind, RunContext, VariableAccess } from './declarations.ts'
+import { emitParameters } from './emit.ts'
+import { createOperators } from './operators.ts'
+import type { Linkage, LinkedProgram, Pattern, Program, RouteFunction, RunHost } from './program.ts'
+import type { ResolvedAccess, ResolvedExpression } from './resolved.ts'
+import type { Tables } from './tables.ts'
+
+/**
+ * From emitted text to functions. `new Function` is what it is for: the text is our own, the script's strings and
+ * names are in it as JSON literals and as comments of declared names only.
+ */
+
+/** Evaluates the program and gives its routes. */
+export function linkProgram(
+  program: Program,
+  evaluatedMap: string,
+  tables: Tables,
+  linkage: Linkage,
+): LinkedProgram {
+  checkLinkage(program, linkage)
+  const operators = createOperators(linkage.host, tables.slotNames)
+  const url = `viaduct-script:${encodeURI(program.files[0] ?? 'script')}.js`
+  const map = `data:application/json;charset=utf-8,${encodeURIComponent(evaluatedMap)}`
+  const body = `${program.code}//# sourceURL=${url}\n//# sourceMappingURL=${map}\n`
+  const make = new Function('functions', 'variables', 'constants', 'host', 'operators', body)
+  const functions: RouteFunction[] = make(
+    linkage.functions,
+    linkage.variables,
+    tables.constants,
+    linkage.host,
+    operators,
+  )
+  const byName = new Map(
+    program.routes.map((route, index) => [routeKey(route.kind, route.name), functions[index]]),
+  )
+  return { program, route: (kind, name) => byName.get(routeKey(kind, name)) }
+}
+
+/**
+ * Makes the values of format and variable parameters. Plugins get them in setup, before anything is linked: they
+ * work from the moment on when `bind` was called.
+ */
+export interface LateValues {
+  readonly values: readonly (VariableAccess | ((context: never) => string))[]
+  bind(linkage: Linkage): void
+}
+
+export type LateValue = { readonly format: ResolvedExpression } | { readonly access: ResolvedAccess }
+
+export function makeLateValues(values: readonly LateValue[], tables: Tables): LateValues {
+  const variables: unknown[] = []
+  const host = new LateHost()
+  const operators = createOperators(host, tables.slotNames)
+  const make = new Function('variables', 'constants', 'host', 'operators', emitParameters(values, tables))
+  return {
+    values: make(variables, tables.constants, host, operators),
+    bind(linkage) {
+      variables.splice(0, variables.length, ...linkage.variables)
+      host.host = linkage.host
+    },
+  }
+}
+
+/** Stands in for the run's host until there is one. */
+class LateHost implements RunHost {
+  host: RunHost | null = null
+
+  pattern(context: RunContext, source: string, ignoreCase: boolean): Pattern {
+    return this.#host.pattern(context, source, ignoreCase)
+  }
+
+  warn(context: RunContext, what: string): void {
+    this.#host.warn(context, what)
+  }
+
+  condition(...args: Parameters<RunHost['condition']>): boolean {
+    return this.#host.condition(...args)
+  }
+
+  unknownRoute(context: RunContext, name: string): void {
+    this.#host.unknownRoute(context, name)
+  }
+
+  get whileLoopsMax(): number {
+    return this.#host.whileLoopsMax
+  }
+
+  get routeDepthMax(): number {
+    return this.#host.routeDepthMax
+  }
+
+  get #host(): RunHost {
+    if (this.host === null) throw new Error('a module parameter was used before the script was linked')
+    return this.host
+  }
+}
+
+export function routeKey(kind: RouteKind, name: string): string {
+  return `${kind} ${name}`
+}
+
+/** Our own invariant: whoever links gives what the program refers to, in that order. */
+function checkLinkage(program: Program, linkage: Linkage): void {
+  const missing = [
+    ...program.functions.filter((_, index) => typeof linkage.functions[index] !== 'function'),
+    ...program.variables.filter((_, index) => typeof linkage.variables[index]?.read !== 'function'),
+  ]
+  if (missing.length === 0) return
+  const names = missing.map(({ module, name }) => `${module === '' ? 'core' : module} ${name}`)
+  throw new Error(`the script needs what nobody implements: ${names.join(', ')}`)
+}
