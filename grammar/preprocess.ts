@@ -298,7 +298,7 @@ class Preprocessor implements DirectiveContext {
       }
       if (this.#expand(word, span)) return
     }
-    this.#emit(lexeme, span, input.text.charAt(start) === '"')
+    this.#emit(lexeme, input.text.slice(start, lexeme.end), span)
   }
 
   /** True if the word is a define: its text is what is read next. */
@@ -320,7 +320,8 @@ class Preprocessor implements DirectiveContext {
     return true
   }
 
-  #emit(lexeme: Lexeme, span: Span, isDoubleQuoted: boolean): void {
+  #emit(lexeme: Lexeme, image: string, span: Span): void {
+    const isDoubleQuoted = image.startsWith('"')
     if (isDoubleQuoted && this.#openString !== null) {
       this.#openString.value = `${this.#openString.value}${lexeme.value}`
       this.#openString = this.#replaceLast(this.#openString, spanBetween(this.#openString.span, span))
@@ -331,7 +332,7 @@ class Preprocessor implements DirectiveContext {
       this.#stop(span)
       return
     }
-    const token = makeToken(lexeme, this.#tokens.length, span, this.#spaced)
+    const token = makeToken(lexeme, image, this.#tokens.length, span, this.#spaced)
     this.#tokens.push(token)
     this.#spaced = false
     if (isDoubleQuoted) this.#openString = token
@@ -463,9 +464,9 @@ function isLineEnd(text: string, at: number): boolean {
 }
 
 /** The index takes the place of offsets: Chevrotain computes a node's location from them, and build-ast its span. */
-function makeToken(lexeme: Lexeme, index: number, span: Span, spaced: boolean): ScriptToken {
+function makeToken(lexeme: Lexeme, image: string, index: number, span: Span, spaced: boolean): ScriptToken {
   return {
-    image: String(lexeme.value),
+    image,
     startOffset: index,
     endOffset: index,
     tokenType: lexeme.type,

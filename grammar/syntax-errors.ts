@@ -1,0 +1,134 @@
+import type { IRecognitionException } from 'chevrotain'
+import type { Report } from './report.ts'
+import type { Span } from './source.ts'
+import { type Mistake, recogniseMistake } from './syntax-mistakes.ts'
+import {
+  LCurly,
+  RCurly,
+  type ScriptToken,
+  Semicolon,
+  StringToken,
+  tokenLabel,
+  Unknown,
+  Variable,
+} from './tokens.ts'
+
+/**
+ * What the parser stumbled over, said as a person would: what was found, what was expected, and what was probably
+ * meant. One mistake makes the parser stumble several times; only the first error between two statement ends counts.
+ */
+export function reportSyntaxErrors(
+  errors: readonly IRecognitionException[],
+  tokens: readonly ScriptToken[],
+  report: Report,
+): void {
+  const stumbles = errors
+    .map((error) => describe(error, tokens))
+    .sort((a, b) => a.index - b.index)
+    .filter((stumble) => stumble.index <= tokens.length)
+  let settled = -1
+  for (const stumble of stumbles) {
+    if (settled >= 0 && !isNewStatement(tokens, settled, stumble.index)) continue
+    settled = stumble.index
+    reportStumble(stumble, tokens, report)
+  }
+}
+
+interface Stumble {
+  /** Of the token that was not expected; as many as there are tokens for the end of the script. */
+  readonly index: number
+  readonly expected: string
+}
+
+function describe(error: IRecognitionException, tokens: readonly ScriptToken[]): Stumble {
+  const index = error.token.startOffset
+  const rule = error.context.ruleStack.at(-1) ?? ''
+  return {
+    index: Number.isInteger(index) && index >= 0 ? index : tokens.length,
+    expected:
+      error.message === '' || error.message === 'EOF'
+        ? (wanted.get(rule) ?? 'something else')
+        : error.message,
+  }
+}
+
+/** What a rule that found no way on was looking for. */
+const wanted: ReadonlyMap<string, string> = new Map([
+  ['script', 'a setting, a module or a route'],
+  ['item', 'a setting, a module or a route'],
+  ['statement', 'a statement'],
+  ['primary', 'a value'],
+  ['operand', 'a value'],
+  ['expression', 'a value'],
+  ['argument', 'an argument'],
+  ['host', 'a value'],
+  ['constant', 'a value'],
+  ['socketAddress', 'an address'],
+  ['loadModule', 'the name of a module in quotes'],
+  ['routeName', 'the name of a route'],
+  ['flag', 'the name of a flag'],
+  ['switchCase', '`case` or `default`'],
+])
+
+/** Has a statement ended since the last error? Then this is another mistake. */
+function isNewStatement(tokens: readonly ScriptToken[], from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const type = tokens[at]?.tokenType
+    if (type === Semicolon || type === LCurly || type === RCurly) return true
+  }
+  return false
+}
+
+function reportStumble(stumble: Stumble, tokens: readonly ScriptToken[], report: Report): void {
+  const { index, expected } = stumble
+  const found = tokens[index]
+  const mistake = found === undefined ? null : recogniseMistake(tokens, index, expected)
+  if (mistake !== null) {
+    reportMistake(mistake, report)
+    return
+  }
+  const previous = tokens[index - 1]
+  const closing = closers.get(expected)
+  if (closing !== undefined && previous !== undefined) {
+    report.error(closing, `a ${expected} is missing here`, after(previous), closingHint(expected, found))
+    return
+  }
+  report.error(
+    found?.tokenType === Unknown ? 'syntax/unknown-character' : 'syntax/unexpected',
+    `expected ${expected}, found ${nameOf(found)}`,
+    found?.span ?? (previous === undefined ? null : after(previous)),
+    expected === '`=`' && found !== undefined ? 'a setting reads name = value' : undefined,
+  )
+}
+
+function reportMistake(mistake: Mistake, report: Report): void {
+  report.error(mistake.code, mistake.message, mistake.span, mistake.hint)
+}
+
+/** What people forget at the end of something: shown where it belongs, not where it was missed. */
+const closers: ReadonlyMap<string, string> = new Map([
+  ['`;`', 'syntax/missing-semicolon'],
+  ['`)`', 'syntax/missing-parenthesis'],
+  ['`]`', 'syntax/missing-bracket'],
+])
+
+function closingHint(expected: string, found: ScriptToken | undefined): string | undefined {
+  if (expected === '`;`') return 'assignments, calls, return, exit, drop and break end with `;`'
+  if (expected === '`)`') return `before ${nameOf(found)}`
+  return undefined
+}
+
+/** The place right behind a token. */
+function after(token: ScriptToken): Span {
+  const { span } = token
+  const length = span.end - span.start
+  if (span.via !== undefined || String(token.image).includes('\n')) return span
+  return { ...span, start: span.end, end: span.end + 1, column: span.column + length }
+}
+
+export function nameOf(token: ScriptToken | undefined): string {
+  if (token === undefined) return 'the end of the script'
+  if (token.tokenType === StringToken) return 'a string'
+  if (token.tokenType === Variable || token.image !== '') return `\`${token.image}\``
+  return tokenLabel(token.tokenType)
+}
