@@ -37,6 +37,8 @@ export class ProxyBranch implements Branch, ClientTransactionUser {
   /** The branch route said no: as if it had never been. */
   isDropped = false
   isCancelled = false
+  /** A copy whose responses count for nothing. */
+  isReplica = false
   /** Why it failed without a client transaction: one of relayErrors, 0 if it did not. */
   error = 0
   /** Addresses of the host name that were not tried yet. */

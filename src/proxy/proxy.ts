@@ -115,6 +115,8 @@ export interface ResponseContext {
   /** The Request-URI's branch of that first relay: `$ru` of a failure route. Null before. */
   readonly firstTarget: Target | null
   readonly flow: Flow
+  /** Milliseconds of the clock. */
+  readonly createdAt: number
   readonly scope: object
   readonly branches: readonly Branch[]
   /** Names of the routes that are armed; null for none. */
@@ -133,7 +135,7 @@ export interface ResponseContext {
   readonly bestResponse: SipMessage | null
   readonly isCancelled: boolean
   /** The Kamailio error of the last relay() that failed, 0 if none: answered by finishScript() if nobody else does. */
-  readonly relayError: number
+  relayError: number
   /** Send 100 Trying when an INVITE is relayed (t_set_auto_inv_100); undefined for the setting. */
   autoInvite100?: boolean
   /** A 6xx is treated like any other failure (t_set_disable_6xx). */
@@ -167,6 +169,8 @@ export interface ResponseContext {
    * negative code: -6 all dropped by the script, -477 send failed, -478 unresolvable, -479 bad URI, -1 nothing to do.
    */
   relay(targets: readonly Target[], request: SipMessage, edits: EditList): number
+  /** Sends a copy there whose responses interest no one (t_replicate). False if it cannot be sent. */
+  replicate(target: Target, request: SipMessage, edits: EditList): boolean
   /** RFC 3261 §16.10: cancels branches that have no final response. `headers`: complete lines. */
   cancelBranches(which: 'all' | 'others' | 'this', branchIndex?: number, headers?: string): void
   /** Ends a context that nobody answered nor relayed: logged, silent on the wire (Kamailio: script writer did not release). */
@@ -224,8 +228,6 @@ export interface ProxyHandlers {
   onContinue?(context: ResponseContext, route: string): void | Promise<void>
   /** onsend_route: the datagram of a request, ready to leave. False keeps it back. */
   onSend?(request: SipMessage, text: string, flow: Flow): boolean
-  /** A stateless answer has left (event_route[sl:local-response]). */
-  onStatelessReply?(request: SipMessage, flow: Flow, statusCode: number): void
   /** Any response before it leaves us or after the transaction ended: for statistics and events. */
   onLocalResponse?(context: ResponseContext, statusCode: number): void
 }

@@ -38,7 +38,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   readonly branches: ProxyBranch[] = []
   readonly #upstream: Upstream
   readonly #isInvite: boolean
-  readonly #createdAt: number
+  readonly createdAt: number
 
   branchRoute: string | null = null
   replyRoute: string | null = null
@@ -83,7 +83,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.autoInvite100 = services.settings.autoInvite100
     this.#upstream = new Upstream(services, server, this)
     this.#isInvite = server.method === 'INVITE'
-    this.#createdAt = services.clock.now()
+    this.createdAt = services.clock.now()
   }
 
   get isAnswered(): boolean {
@@ -207,8 +207,17 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     if (error !== 0) this.departureFailed(branch, error)
   }
 
+  replicate(target: Target, request: SipMessage, edits: EditList): boolean {
+    if (this.firstTarget === null) this.request = request
+    const index = limits.branchesMax + this.branches.length
+    const branch = new ProxyBranch(this, index, copyTarget(target), edits, this.#leg, 0, -1)
+    branch.isReplica = true
+    return depart(this, branch) === 0
+  }
+
   mayDepart(branch: ProxyBranch): boolean {
     if (branch.isFinal) return false
+    if (branch.isReplica) return true
     if (!this.isAnswered && !branch.isCancelled) return true
     this.#end(branch, 487, 'transport', null)
     this.#evaluate()
@@ -216,6 +225,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   }
 
   departureFailed(branch: ProxyBranch, error: number): void {
+    if (branch.isReplica) return
     branch.error = error
     branch.isDropped = error === relayErrors.scriptDropped
     this.#failBranch(branch, errorAnswer(error, 'TM').statusCode)
@@ -236,13 +246,14 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   #withinLifetime(milliseconds: number): number {
     const { settings, clock } = this.services
     const setting = this.#isInvite ? settings.maxLifetimeInvite : settings.maxLifetimeNonInvite
-    const left = this.#createdAt + (this.maxLifetime || setting) - clock.now()
+    const left = this.createdAt + (this.maxLifetime || setting) - clock.now()
     return Math.max(1, Math.min(milliseconds, left))
   }
 
   // Responses: RFC 3261 §16.7.
 
   receive(branch: ProxyBranch, response: SipMessage, flow: Flow): undefined | Promise<void> {
+    if (branch.isReplica) return undefined
     this.services.statistics.repliesReceived++
     if (!branch.isFinal) branch.status = response.statusCode
     if (this.replyRoute === null) {
@@ -319,14 +330,14 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
 
   /** RFC 3261 §16.8. What was cancelled and never answered counts as cancelled, as in Kamailio. */
   timedOut(branch: ProxyBranch): void {
-    if (branch.isFinal) return
+    if (branch.isFinal || branch.isReplica) return
     branch.isTimeout = true
     this.#failBranch(branch, branch.isCancelled ? 487 : 408)
   }
 
   /** RFC 3261 §16.9, RFC 3263 §4.3. */
   transportFailed(branch: ProxyBranch, code: string): void {
-    if (branch.isFinal) return
+    if (branch.isFinal || branch.isReplica) return
     if (!branch.isCancelled && !this.isAnswered && departToAlternative(this, branch)) return
     this.services.log.info({ target: branch.target.uri, code }, 'branch failed: the transport refused it')
     this.#failBranch(branch, 503)

@@ -38,14 +38,13 @@ export class StatelessCore implements StatelessProxy {
     options?: ReplyOptions,
   ): boolean {
     if (request.method === 'ACK') return false
-    const { responses, send, statistics, handlers } = this.#services
+    const { responses, send, statistics } = this.#services
     const forceRport = options?.forceRport === true
     const tag = responses.statelessTag(request)
     const text = responses.build(request, flow, statusCode, reason, tag, options, forceRport)
     const { address, port } = responseDestination(request, flow, forceRport)
     send(flow.socket, text, address, port)
     statistics.statelessReplies.set(statusCode, (statistics.statelessReplies.get(statusCode) ?? 0) + 1)
-    handlers.onStatelessReply?.(request, flow, statusCode)
     return true
   }
 
