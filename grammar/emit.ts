@@ -92,11 +92,11 @@ export function emitProgram(
 }
 
 /**
- * Formats and variables of module parameters: plugins get them before the variables are linked, so the code looks
- * each variable up when it runs. The body of a function of (variables, constants, host, operators).
+ * A format or a variable that plugins get before the variables are linked: the code looks each variable up when it
+ * runs. The body of a function of (variables, constants, host, operators).
  */
-export function emitParameters(
-  parameters: readonly ({ readonly format: ResolvedExpression } | { readonly access: ResolvedAccess })[],
+export function emitLateValue(
+  value: { readonly format: ResolvedExpression } | { readonly access: ResolvedAccess },
   tables: Tables,
 ): string {
   const names: Names = {
@@ -107,15 +107,13 @@ export function emitParameters(
     hoisted: [],
   }
   const emitter = new ExpressionEmitter(names, false, 'c.vars')
-  const results = parameters.map((parameter) =>
-    'format' in parameter ? emitter.format(parameter.format) : emitter.access(parameter.access),
-  )
+  const result = 'format' in value ? emitter.format(value.format) : emitter.access(value.access)
   const lines = new CodeLines()
   lines.add(`'use strict'`)
   lines.add(`const { ${operatorNames.join(', ')} } = operators`)
   for (const index of tables.constants.keys()) lines.add(`const k${index} = constants[${index}]`)
   for (const [index, code] of names.hoisted.entries()) lines.add(`const h${index} = ${code}`)
-  lines.add(`return [${results.join(', ')}]`)
+  lines.add(`return ${result}`)
   return lines.code
 }
 

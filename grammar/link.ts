@@ -1,5 +1,5 @@
 import type { RouteKind, RunContext, VariableAccess } from './declarations.ts'
-import { emitParameters } from './emit.ts'
+import { emitLateValue } from './emit.ts'
 import { createOperators } from './operators.ts'
 import type { Linkage, LinkedProgram, Pattern, Program, RouteFunction, RunHost } from './program.ts'
 import type { ResolvedAccess, ResolvedExpression } from './resolved.ts'
@@ -36,28 +36,37 @@ export function linkProgram(
   return { program, route: (kind, name) => byName.get(routeKey(kind, name)) }
 }
 
-/**
- * Makes the values of format and variable parameters. Plugins get them in setup, before anything is linked: they
- * work from the moment on when `bind` was called.
- */
-export interface LateValues {
-  readonly values: readonly (VariableAccess | ((context: never) => string))[]
-  bind(linkage: Linkage): void
-}
-
+/** A format string or a variable that is handed out before the variables are linked. */
 export type LateValue = { readonly format: ResolvedExpression } | { readonly access: ResolvedAccess }
 
-export function makeLateValues(values: readonly LateValue[], tables: Tables): LateValues {
-  const variables: unknown[] = []
-  const host = new LateHost()
-  const operators = createOperators(host, tables.slotNames)
-  const make = new Function('variables', 'constants', 'host', 'operators', emitParameters(values, tables))
-  return {
-    values: make(variables, tables.constants, host, operators),
-    bind(linkage) {
-      variables.splice(0, variables.length, ...linkage.variables)
-      host.host = linkage.host
-    },
+/**
+ * Values of format and variable parameters. Plugins get them in setup, when no variable has an implementation yet:
+ * they look up each variable when they run, and work from the moment on when `bind` was called.
+ */
+export class LateValueStore {
+  readonly #tables: Tables
+  readonly #host = new LateHost()
+  readonly #variables: unknown[] = []
+
+  constructor(tables: Tables) {
+    this.#tables = tables
+  }
+
+  add(value: LateValue): VariableAccess | ((context: never) => string) {
+    const make = new Function(
+      'variables',
+      'constants',
+      'host',
+      'operators',
+      emitLateValue(value, this.#tables),
+    )
+    const operators = createOperators(this.#host, this.#tables.slotNames)
+    return make(this.#variables, this.#tables.constants, this.#host, operators)
+  }
+
+  bind(linkage: Linkage): void {
+    this.#variables.splice(0, this.#variables.length, ...linkage.variables)
+    this.#host.host = linkage.host
   }
 }
 

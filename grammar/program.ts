@@ -25,6 +25,8 @@ export interface CompileHost {
   /** Kamailio's version that the script sees: KAMAILIO_5_6_3 and so on. */
   readonly compatibleVersion: { major: number; minor: number; patch: number }
   readonly core: CoreDeclarations
+  /** Modules that exist, loaded or not: the checker's hints name them. */
+  knownModules?(): readonly ModuleDeclaration[]
   /** Compiles a POSIX extended regular expression; a string says what is wrong with it. */
   pattern(source: string, flags: PatternFlags): Pattern | string
 }
@@ -77,7 +79,10 @@ export interface AliasStatement {
 export interface ModuleParameter {
   readonly module: string
   readonly name: string
-  /** A variable or format parameter is compiled: a VariableAccess or a function of the context. */
+  /**
+   * A variable or format parameter is compiled: a VariableAccess or a function of the context. Plugins get it in
+   * setup; it can be used once the program is linked.
+   */
   readonly value: string | number | VariableAccess | ((context: never) => string)
   readonly span: Span
 }
@@ -140,6 +145,11 @@ export interface Program {
   readonly sourceMap: string
   /** Files that were read, in order: what a reload watches. */
   readonly files: readonly string[]
+  /**
+   * Compiles a format string that stands outside of routes, such as log_prefix: a function of the context, or what
+   * is wrong with it. To be called before `link`, like the parameters' own; works after it.
+   */
+  compileFormat(text: string): ((context: never) => string) | string
   /** Binds the references and makes the routes. Called once, before the first message. */
   link(linkage: Linkage): LinkedProgram
 }

@@ -37,7 +37,7 @@ function resolveStatement(resolver: Resolver, statement: Statement): ResolvedSta
     case 'switch':
       return resolveSwitch(resolver, statement)
     case 'while': {
-      const condition = resolveCondition(resolver, statement.condition)
+      const condition = resolveExpression(resolver, statement.condition)
       return [{ op: 'while', condition, body: resolveStatement(resolver, statement.body), span }]
     }
     case 'break':
@@ -52,25 +52,11 @@ function resolveStatement(resolver: Resolver, statement: Statement): ResolvedSta
 function resolveIf(resolver: Resolver, statement: If): ResolvedStatement {
   return {
     op: 'if',
-    condition: resolveCondition(resolver, statement.condition),
+    condition: resolveExpression(resolver, statement.condition),
     whenTrue: resolveStatement(resolver, statement.then),
     whenFalse: statement.otherwise === null ? [] : resolveStatement(resolver, statement.otherwise),
     span: statement.span,
   }
-}
-
-/** `if ($var(x) = 5)` is legal and always true. */
-function resolveCondition(resolver: Resolver, condition: Expression): ResolvedExpression {
-  const resolved = resolveExpression(resolver, condition)
-  if (condition.type === 'assignment' && condition.value.type !== 'function') {
-    resolver.report.warning(
-      'script/assignment-in-condition',
-      'this assigns, and is true whatever the value',
-      condition.span,
-      'compare with ==',
-    )
-  }
-  return resolved
 }
 
 /** The value of return, exit and drop: Kamailio refuses a string at start. */
@@ -82,46 +68,33 @@ function resolveInt(resolver: Resolver, expression: Expression): ResolvedExpress
   return resolved
 }
 
-/** The first label decides whether numbers or texts are compared; Kamailio allows no mixture. */
+/** The first label decides whether numbers or texts are compared; build-statements.ts refuses a mixture. */
 function resolveSwitch(resolver: Resolver, statement: Switch): ResolvedStatement[] {
   const { cases, span } = statement
   const subject = resolveExpression(resolver, statement.subject)
   const first = cases.find((item) => item.label !== null)?.label
   const labels = first?.kind === 'number' || first === undefined || first === null ? 'number' : 'string'
   checkDefault(resolver, cases, labels)
-  const resolved = cases.map((item) => resolveCase(resolver, item, labels))
+  const resolved = cases.map((item) => resolveCase(resolver, item))
   return [{ op: 'switch', subject, labels, cases: resolved, span }]
 }
 
 function checkDefault(resolver: Resolver, cases: readonly SwitchCase[], labels: 'number' | 'string'): void {
-  const defaults = cases.filter((item) => item.label === null)
-  const [first, second] = defaults
-  if (second !== undefined) {
-    resolver.report.error('script/second-default', 'a switch has one default', second.span)
-  }
+  const first = cases.find((item) => item.label === null)
   if (first !== undefined && labels === 'string' && cases.at(-1) !== first) {
     const message = 'default must be the last label when the others are strings'
     resolver.report.error('script/default-not-last', message, headOf(first.span, 'default'))
   }
 }
 
-function resolveCase(resolver: Resolver, item: SwitchCase, labels: 'number' | 'string'): ResolvedCase {
+function resolveCase(resolver: Resolver, item: SwitchCase): ResolvedCase {
   const body = resolveStatements(resolver, item.statements)
-  return { label: resolveLabel(resolver, item, labels), body, span: item.span }
+  return { label: resolveLabel(resolver, item), body, span: item.span }
 }
 
-function resolveLabel(
-  resolver: Resolver,
-  item: SwitchCase,
-  labels: 'number' | 'string',
-): string | number | Pattern | null {
+function resolveLabel(resolver: Resolver, item: SwitchCase): string | number | Pattern | null {
   const { label } = item
   if (label === null) return null
-  if ((label.kind === 'number') !== (labels === 'number')) {
-    const message = 'the labels of one switch are all numbers or all strings'
-    resolver.report.error('script/mixed-labels', message, headOf(item.span, 'case'))
-    return label.value
-  }
   if (label.kind !== 'regex') return label.value
   const pattern = resolver.host.pattern(String(label.value), { ignoreCase: false })
   if (typeof pattern !== 'string') return pattern

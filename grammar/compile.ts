@@ -1,0 +1,224 @@
+import type { RouteBlock } from './ast.ts'
+import { checkScript } from './check.ts'
+import type { ModuleDeclaration, RouteKind } from './declarations.ts'
+import type { Diagnostic } from './diagnostics.ts'
+import { emitProgram } from './emit.ts'
+import { LateValueStore, linkProgram } from './link.ts'
+import { type ParsedFile, parseFile } from './parse.ts'
+import type {
+  CompileHost,
+  Compiler,
+  ModuleParameter,
+  ModuleRequest,
+  ParsedScript,
+  Program,
+} from './program.ts'
+import { Report } from './report.ts'
+import { resolveStatements } from './resolve-statement.ts'
+import { resolveFormat, writtenText } from './resolve-variable.ts'
+import type { ResolvedExpression, ResolvedRoute } from './resolved.ts'
+import type { Resolver } from './resolver.ts'
+import {
+  type ParameterSetting,
+  resolveAliases,
+  resolveCustomGlobals,
+  resolveFlags,
+  resolveGlobals,
+  resolveListens,
+  resolveParameters,
+} from './settings.ts'
+import type { Span } from './source.ts'
+import { suggest } from './suggest.ts'
+import { createSymbols } from './symbols.ts'
+import { Tables } from './tables.ts'
+
+/**
+ * The compiler: parse (parse.ts), then, once the caller knows what the modules declare,
+ *
+ *     settings -> resolve (names, types) -> check (lint) -> emit (JavaScript) -> link (functions), when it is started
+ *
+ * Nothing throws because of the script; all diagnostics come at once.
+ */
+export const compiler: Compiler = {
+  parseScript: (path, host) => new Parsed(parseFile(path, host), host),
+  compileScript(parsed, modules) {
+    if (!(parsed instanceof Parsed)) throw new TypeError('compileScript takes what parseScript gave')
+    return compileParsed(parsed, modules)
+  },
+}
+
+/** What parseScript hands to compileScript. */
+class Parsed implements ParsedScript {
+  readonly file: ParsedFile
+  readonly host: CompileHost
+
+  constructor(file: ParsedFile, host: CompileHost) {
+    this.file = file
+    this.host = host
+  }
+
+  get modules(): readonly ModuleRequest[] {
+    return this.file.modules
+  }
+
+  get diagnostics(): readonly Diagnostic[] {
+    return this.file.diagnostics
+  }
+}
+
+function compileParsed(
+  { file, host }: Parsed,
+  declarations: readonly (ModuleDeclaration | null)[],
+): ReturnType<Compiler['compileScript']> {
+  const report = new Report()
+  const { items } = file.script
+  const modules = declarations.filter((module) => module !== null)
+  checkModules(file.modules, declarations, host, report)
+  const globals = resolveGlobals(items, host, report)
+  const flags = resolveFlags(items, report)
+  const blocks = items.filter((item) => item.type === 'route')
+  const resolver: Resolver = {
+    host,
+    symbols: createSymbols(host.core, modules),
+    tables: new Tables(),
+    report,
+    known: host.knownModules?.() ?? [],
+    flags,
+    routes: namesOfRoutes(blocks),
+    used: new Set(),
+    routeKind: null,
+  }
+  const parameters = resolveParameters(items, modules, file.modules, file.defines, resolver)
+  const routes = resolveRoutes(blocks, resolver)
+  const settings = {
+    globals,
+    flags,
+    customGlobals: resolveCustomGlobals(items),
+    listens: resolveListens(items, report),
+    aliases: resolveAliases(items),
+  }
+  checkScript(file.script, resolver)
+  const diagnostics = [...file.diagnostics, ...inOrder(report.diagnostics, file.files)]
+  if (diagnostics.some(({ severity }) => severity === 'error')) return { program: null, diagnostics }
+  const program = makeProgram(file, settings, routes, parameters, resolver)
+  return { program, diagnostics }
+}
+
+type Settings = Pick<Program, 'globals' | 'flags' | 'customGlobals' | 'listens' | 'aliases'>
+
+function makeProgram(
+  file: ParsedFile,
+  settings: Settings,
+  routes: readonly ResolvedRoute[],
+  parameters: readonly ParameterSetting[],
+  resolver: Resolver,
+): Program {
+  const { tables } = resolver
+  const late = new LateValueStore(tables)
+  const accesses: ResolvedExpression[] = []
+  const values: ModuleParameter[] = parameters.map(({ module, name, value, span }) => {
+    if (typeof value !== 'object') return { module, name, value, span }
+    if ('access' in value) accesses.push(value.access.target)
+    return { module, name, value: late.add(value), span }
+  })
+  const emitted = emitProgram(routes, tables, accesses)
+  const program: Program = {
+    ...settings,
+    modules: file.modules,
+    parameters: values,
+    routes: routes.map(({ kind, name, span }, index) => ({
+      kind,
+      name,
+      isAsync: emitted.flow.isAsync[index] === true,
+      span,
+    })),
+    variableSlots: tables.slotNames.length,
+    defines: file.defines,
+    places: tables.places,
+    functions: tables.functions,
+    variables: tables.variables,
+    code: emitted.code,
+    sourceMap: emitted.sourceMap,
+    files: file.files,
+    compileFormat: (text) => compileFormat(text, resolver, late),
+    link(linkage) {
+      late.bind(linkage)
+      return linkProgram(program, emitted.evaluatedMap, tables, linkage)
+    },
+  }
+  return program
+}
+
+/** A format string that is not in a route: `log_prefix`, a table of extra fields. */
+function compileFormat(
+  text: string,
+  resolver: Resolver,
+  late: LateValueStore,
+): ((context: never) => string) | string {
+  const report = new Report()
+  const nowhere: Span = { file: '', start: 0, end: 0, line: 1, column: 1 }
+  const format = resolveFormat({ ...resolver, report }, writtenText(text, nowhere))
+  const [problem] = report.diagnostics
+  if (problem !== undefined) return problem.message
+  return late.add({ format }) as (context: never) => string
+}
+
+/** Modules that cannot be had, that have no effect, or that need another one. */
+function checkModules(
+  requests: readonly ModuleRequest[],
+  declarations: readonly (ModuleDeclaration | null)[],
+  host: CompileHost,
+  report: Report,
+): void {
+  const loaded = new Set(requests.map(({ name }) => name))
+  for (const [index, { name, span }] of requests.entries()) {
+    const module = declarations[index] ?? null
+    if (module === null) {
+      const known = suggest(
+        name,
+        (host.knownModules?.() ?? []).map((other) => other.name).filter((other) => other !== name),
+      )
+      const hint = known === null ? undefined : `did you mean ${known}?`
+      report.error('script/unknown-module', `module ${name} cannot be loaded`, span, hint)
+      continue
+    }
+    if (module.ignored !== undefined) {
+      report.note('script/ignored', `module ${name} has no effect: ${module.ignored}`, span)
+    }
+    for (const needed of module.uses) {
+      if (loaded.has(needed)) continue
+      const message = `module ${name} needs module ${needed}`
+      report.error('script/module-needed', message, span, `loadmodule "${needed}.so"`)
+    }
+  }
+}
+
+function namesOfRoutes(blocks: readonly RouteBlock[]): Map<RouteKind, Set<string>> {
+  const names = new Map<RouteKind, Set<string>>()
+  for (const { kind, name } of blocks) {
+    const ofKind = names.get(kind) ?? new Set()
+    names.set(kind, ofKind.add(name))
+  }
+  return names
+}
+
+/** Unnamed blocks of one kind are one route: the second goes on where the first ends (measured). */
+function resolveRoutes(blocks: readonly RouteBlock[], resolver: Resolver): ResolvedRoute[] {
+  const routes = new Map<string, ResolvedRoute>()
+  for (const { kind, name, span, body } of blocks) {
+    resolver.routeKind = kind
+    const statements = resolveStatements(resolver, body.statements)
+    const key = `${kind} ${name}`
+    const first = routes.get(key)
+    if (first === undefined) routes.set(key, { kind, name, span, body: statements })
+    else if (name === '') routes.set(key, { ...first, body: [...first.body, ...statements] })
+  }
+  resolver.routeKind = null
+  return [...routes.values()]
+}
+
+/** By file in the order of reading, then by place. */
+function inOrder(diagnostics: readonly Diagnostic[], files: readonly string[]): Diagnostic[] {
+  const fileOf = ({ span }: Diagnostic) => (span === null ? -1 : files.indexOf(span.file))
+  return diagnostics.toSorted((a, b) => fileOf(a) - fileOf(b) || (a.span?.start ?? 0) - (b.span?.start ?? 0))
+}
