@@ -2,6 +2,7 @@ import {
   type ArgumentDeclaration,
   definePlugin,
   errorAnswer,
+  type ReplyStatus,
   type RouteContext,
 } from '../../src/plugin/index.ts'
 
@@ -113,9 +114,9 @@ export default definePlugin({
         sl_reply_error: replyError,
         send_reply_error: replyError,
         sl_forward_reply(context, codeText, phrase) {
-          const status = codeText === undefined || codeText === '' ? null : statusOf(codeText)
-          if (status !== null) rewriteStatus(context, status, phrase)
-          return host.proxy.stateless.forwardResponse(context.message, context.edits) ? 1 : -1
+          const status = codeText === undefined ? null : newStatus(context, codeText, phrase)
+          const isSent = host.proxy.stateless.forwardResponse(context.message, context.edits, status)
+          return isSent ? 1 : -1
         },
       },
       rpc: { 'sl.stats': () => statistics(host.proxy.statistics.statelessReplies) },
@@ -136,12 +137,12 @@ function replyError(context: RouteContext): number {
   return context.reply(statusCode, phrase)
 }
 
-function rewriteStatus(context: RouteContext, status: number, phrase: string | undefined): void {
+/** Null if the code is none or of another class: a 200 cannot become a 404 on the way. */
+function newStatus(context: RouteContext, codeText: string, phrase: string | undefined): ReplyStatus | null {
   const { message } = context
-  const isSameClass = Math.floor(status / 100) === Math.floor(message.statusCode / 100)
-  if (!isSameClass) return
-  const words = phrase === undefined || phrase === '' ? message.reasonPhrase : onOneLine(phrase)
-  context.edits.replace(0, message.headersStart, `SIP/2.0 ${status} ${words}\r\n`)
+  const status = statusOf(codeText)
+  if (status === null || Math.floor(status / 100) !== Math.floor(message.statusCode / 100)) return null
+  return { code: status, reason: phrase ? onOneLine(phrase) : message.reasonPhrase }
 }
 
 function statusOf(text: string): number | null {

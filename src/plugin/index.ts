@@ -41,6 +41,7 @@ export type {
   ProxySettings,
   ProxyStatistics,
   ReplyOptions,
+  ReplyStatus,
   ResponseContext,
 } from '../proxy/proxy.ts'
 export { markedAddress, recordRouteAddress } from '../proxy/record-route.ts'
@@ -108,6 +109,7 @@ export {
 export type { Table } from '../store/table.ts'
 export type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
 export type { PluginHost, ScriptHost } from './host.ts'
+export { levelOfDebug, logLevel } from './log-level.ts'
 export {
   type ArgumentValues,
   definePlugin,

@@ -2,7 +2,7 @@ import type { EditList } from '../sip/edit.ts'
 import type { SipMessage } from '../sip/message.ts'
 import type { ClientTransaction, ClientTransactionUser } from '../transaction/transaction.ts'
 import type { Flow } from '../transport/socket.ts'
-import type { Branch, ResponseContext } from './proxy.ts'
+import type { Branch, ReplyStatus, ResponseContext } from './proxy.ts'
 import type { Target } from './target.ts'
 
 /**
@@ -30,6 +30,7 @@ export class ProxyBranch implements Branch, ClientTransactionUser {
   status = 0
   response: SipMessage | null = null
   responseEdits: EditList | null = null
+  replyStatus: ReplyStatus | null = null
   isFinal = false
   isTimeout = false
   /** t_drop_replies, or an earlier leg by failure_reply_mode: its response no longer counts. */

@@ -1,11 +1,11 @@
-import type { EditList } from '../sip/edit.ts'
-import { createEditList } from '../sip/edit.ts'
+import { createEditList, type EditList } from '../sip/edit.ts'
 import { HeaderId } from '../sip/header-id.ts'
 import type { SipMessage } from '../sip/message.ts'
 import { hostForUri } from '../sip/uri.ts'
 import { writeMessage } from '../sip/write.ts'
 import type { Flow, ListenSocket } from '../transport/socket.ts'
 import { correctedVia } from '../transport/via.ts'
+import type { ReplyStatus } from './proxy.ts'
 
 /**
  * The request as it leaves (RFC 3261 §16.6) and the response as it goes back (§16.7 steps 3 and 9), as text from the
@@ -62,8 +62,12 @@ export function forwardedRequest(
   return writeMessage(request, all, { requestUri: forwarding.requestUri })
 }
 
-/** The response without our Via. The status line is the edits' business. */
-export function forwardedResponse(response: SipMessage, edits: EditList | null): string {
+/** The response without our Via; under another status if the script changed it. */
+export function forwardedResponse(
+  response: SipMessage,
+  edits: EditList | null,
+  status: ReplyStatus | null = null,
+): string {
   const viaIndex = response.first(HeaderId.via)
   if (viaIndex < 0) return response.text
   const vias = response.vias()
@@ -71,14 +75,18 @@ export function forwardedResponse(response: SipMessage, edits: EditList | null):
   const sharesLine = next !== undefined && next.start < response.headerEnd(viaIndex)
   const cutStart = sharesLine ? response.headerValueStart(viaIndex) : response.headerStart(viaIndex)
   const cutEnd = sharesLine ? next.start : response.headerEnd(viaIndex)
-  if (edits === null || edits.isEmpty) {
+  if ((edits === null || edits.isEmpty) && status === null) {
     const { text } = response
     return text.slice(0, cutStart) + text.slice(cutEnd, response.bodyEnd)
   }
-  const all = edits.clone()
+  const all = edits === null ? createEditList() : edits.clone()
   if (sharesLine) all.replace(cutStart, cutEnd, '')
   else all.removeHeader(response, viaIndex)
-  return writeMessage(response, all)
+  return writeMessage(
+    response,
+    all,
+    status === null ? {} : { statusLine: `SIP/2.0 ${status.code} ${status.reason}` },
+  )
 }
 
 /** Our Via up to and with `branch=`; port 5060 is left out, as Kamailio does. */

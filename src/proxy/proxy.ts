@@ -90,7 +90,7 @@ export interface StatelessProxy {
     options?: ForwardOptions,
   ): number
   /** To the second Via, whose address must be that of a request that we forwarded statelessly, else it is dropped. */
-  forwardResponse(response: SipMessage, edits: EditList | null): boolean
+  forwardResponse(response: SipMessage, edits: EditList | null, status?: ReplyStatus | null): boolean
 }
 
 export interface ReplyOptions {
@@ -187,6 +187,13 @@ export interface Branch {
   readonly isFinal: boolean
   /** True if `status` was made up by a timeout. */
   readonly isTimeout: boolean
+  /** change_reply_status(): onReply sets it to send the response upstream under another status of the same class. */
+  replyStatus?: ReplyStatus | null
+}
+
+export interface ReplyStatus {
+  readonly code: number
+  readonly reason: string
 }
 
 export interface BranchEnd {

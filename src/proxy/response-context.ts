@@ -261,6 +261,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
       return undefined
     }
     const edits = createEditList()
+    branch.replyStatus = null
     const verdict = this.services.handlers.onReply(this, branch, response, flow, edits)
     if (typeof verdict === 'boolean') {
       this.#accept(branch, response, flow, edits, verdict)
@@ -298,7 +299,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   #provisional(branch: ProxyBranch, response: SipMessage, edits: EditList | null, keep: boolean): void {
     if (this.#isInvite) this.#restartTimer(branch)
     if (!keep || this.isAnswered || branch.isFinal || response.statusCode === 100) return
-    this.#upstream.respond(response.statusCode, forwardedResponse(response, edits))
+    this.#upstream.respond(response.statusCode, forwardedResponse(response, edits, branch.replyStatus))
   }
 
   /** The layer starts fr_inv_timer with every 1xx; here is what differs from that. */
@@ -316,7 +317,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   #success(branch: ProxyBranch, response: SipMessage, edits: EditList | null): void {
     if (this.isAnswered && !this.#isInvite) return
     if (!this.isAnswered) this.#cancel('others', branch.index, 200, 'Call completed elsewhere')
-    this.#upstream.respondAnyway(response.statusCode, forwardedResponse(response, edits))
+    this.#upstream.respondAnyway(response.statusCode, forwardedResponse(response, edits, branch.replyStatus))
   }
 
   #failure(branch: ProxyBranch, status: number): void {

@@ -6,7 +6,7 @@ import type { Flow, ListenSocket } from '../transport/socket.ts'
 import { responseDestination } from '../transport/via.ts'
 import { forwardedRequest, forwardedResponse } from './forward.ts'
 import { defaultPort, flowTo, nextHopOf } from './next-hop.ts'
-import type { ForwardOptions, ReplyOptions, StatelessProxy } from './proxy.ts'
+import type { ForwardOptions, ReplyOptions, ReplyStatus, StatelessProxy } from './proxy.ts'
 import { resolveRecordRoutes } from './record-route.ts'
 import { relayErrors } from './relay-error.ts'
 import type { ProxyServices } from './services.ts'
@@ -84,7 +84,7 @@ export class StatelessCore implements StatelessProxy {
     return 1
   }
 
-  forwardResponse(response: SipMessage, edits: EditList | null): boolean {
+  forwardResponse(response: SipMessage, edits: EditList | null, status: ReplyStatus | null = null): boolean {
     const [ours, theirs] = response.vias()
     if (ours === undefined || theirs === undefined) return false
     const socket = this.#socketOf(ours)
@@ -92,7 +92,7 @@ export class StatelessCore implements StatelessProxy {
     const address = theirs.received || theirs.host
     const port = theirs.rport || theirs.port || defaultPort(socket.transport)
     if (ours.branch !== this.#branch(response, theirs.branch, socket, address, port)) return false
-    this.#services.send(socket, forwardedResponse(response, edits), address, port)
+    this.#services.send(socket, forwardedResponse(response, edits, status), address, port)
     return true
   }
 

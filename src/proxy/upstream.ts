@@ -76,7 +76,7 @@ export class Upstream {
     else {
       const challenges = this.#challenges(best.status, counted)
       if (challenges !== null) this.reply(best.status, reasonPhraseOf(best.status), { headers: challenges })
-      else this.respond(best.status, forwardedResponse(best.response, best.responseEdits))
+      else this.respond(best.status, forwardedResponse(best.response, best.responseEdits, best.replyStatus))
     }
   }
 
