@@ -39,7 +39,7 @@ export function lookup(
   location: Location,
   uri: string | undefined,
 ): LookupResult {
-  const found = select(registrar, context, location, uri ?? context.target.uri)
+  const found = select(registrar, context, location, uri || context.target.uri)
   if (typeof found === 'number') return found
   const [first, ...others] = found
   if (first === undefined) return lookupResult.notFound
@@ -56,7 +56,7 @@ export function lookupToDestinationSet(
   location: Location,
   uri: string | undefined,
 ): LookupResult {
-  const found = select(registrar, context, location, uri ?? context.target.uri)
+  const found = select(registrar, context, location, uri || context.target.uri)
   if (typeof found === 'number') return found
   appendBranches(registrar, context, found)
   return lookupResult.found

@@ -180,7 +180,7 @@ function registrationOf(
     userAgent: flat(message.value(HeaderId.userAgent)),
     path: path.map(flat),
     received: flat(received),
-    socket: socketOf(host, context, settings),
+    socket: delegation === undefined ? socketOf(host, context, settings) : '',
     methods: methodsOf(context),
     flags: 0,
     branchFlags: context.target.flags,
