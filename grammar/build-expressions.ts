@@ -158,9 +158,8 @@ function applyPrefix(prefix: ScriptToken, operand: Expression): Expression {
 /** `uri`, `src_ip`, ... or `myself` standing alone. */
 function conditionSubject(primary: CstNode): ScriptToken | null {
   const words = nodeOf(primary, 'words')
-  const all = words === undefined ? [] : tokensOf(words, 'AnyWord')
-  const first = all[0]
-  if (all.length !== 1 || first === undefined) return null
+  const first = words === undefined ? undefined : tokenOf(words, 'PlainWord')
+  if (words === undefined || first === undefined || tokenOf(words, 'AnyWord') !== undefined) return null
   return conditionSubjects.has(first.image) || first.image === 'myself' ? first : null
 }
 

@@ -2,7 +2,7 @@ import type { CstNode } from 'chevrotain'
 import type { AliasItem, Constant, FlagsItem, Item, Listen, ModParam, SocketBlock } from './ast.ts'
 import { buildVariable } from './build-expressions.ts'
 import { buildRoute } from './build-routes.ts'
-import { type BuildContext, nodeOf, nodesOf, onlyChild, spanOf, textOf, tokenOf, tokensOf } from './cst.ts'
+import { type BuildContext, nodeOf, nodesOf, onlyChild, spanOf, textOf, tokenOf } from './cst.ts'
 import { spanBetween } from './source.ts'
 import type { ScriptToken } from './tokens.ts'
 
@@ -64,8 +64,8 @@ function buildConstant(context: BuildContext, node: CstNode): Constant | null {
   const span = minus === undefined ? spanOf(context, host) : spanBetween(minus.span, spanOf(context, host))
   if (text !== undefined && minus === undefined) return { kind: 'string', value: String(text.value), span }
   const words = nodeOf(host, 'words')
-  const all = words === undefined ? [] : tokensOf(words, 'AnyWord')
-  const number = all.length === 1 ? numberOf(all[0]) : null
+  const isSingle = words !== undefined && tokenOf(words, 'AnyWord') === undefined
+  const number = isSingle ? numberOf(tokenOf(words, 'PlainWord')) : null
   if (number !== null) return { kind: 'number', value: minus === undefined ? number : -number, span }
   if (minus === undefined) return { kind: 'word', value: hostText(context, host), span }
   context.report.error('syntax/negative', 'only a number can be negative', span, 'remove the minus sign')

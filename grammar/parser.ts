@@ -31,6 +31,7 @@ import {
   ModParamX,
   MPath,
   NumberToken,
+  PlainWord,
   PrefixOperator,
   RBracket,
   RCurly,
@@ -234,12 +235,12 @@ class ScriptParser extends CstParser {
 
   /** `sip.example.com`, `my-host`: words joined by dots and by hyphens without blanks. */
   private words = this.RULE('words', () => {
-    this.CONSUME(AnyWord)
+    this.CONSUME(PlainWord)
     this.MANY({
       GATE: () => this.#isJoined(),
       DEF: () => {
         this.OR([{ ALT: () => this.CONSUME(Dot) }, { ALT: () => this.CONSUME(Minus) }])
-        this.CONSUME1(AnyWord)
+        this.CONSUME(AnyWord)
       },
     })
   })

@@ -21,6 +21,8 @@ const category = (name: string) => createToken({ name, pattern: /NOT_APPLICABLE/
 
 /** A word that is free to be a name: identifiers, and the words of special conditions. */
 export const Word = category('Word')
+/** A word or a number, no keyword: how hosts and settings' values may start. */
+export const PlainWord = category('PlainWord')
 /** Everything made of letters and digits, keywords included: what may follow `:` or `-` in an event's name. */
 export const AnyWord = category('AnyWord')
 export const BinaryOperator = category('BinaryOperator')
@@ -36,16 +38,16 @@ function token(name: string, label: string, ...categories: TokenType[]): TokenTy
   return type
 }
 
-export const Identifier = token('Identifier', 'a name', Word, AnyWord)
+export const Identifier = token('Identifier', 'a name', Word, PlainWord, AnyWord)
 /** Starts with a digit and is no number: `3com`. */
-export const NumberedWord = token('NumberedWord', 'a name', AnyWord)
+export const NumberedWord = token('NumberedWord', 'a name', PlainWord, AnyWord)
 /** `uri`, `src_ip`, ...: see conditionSubjects. */
-export const Subject = token('Subject', 'a condition', Word, AnyWord)
-export const Myself = token('Myself', '`myself`', Word, AnyWord)
+export const Subject = token('Subject', 'a condition', Word, PlainWord, AnyWord)
+export const Myself = token('Myself', '`myself`', Word, PlainWord, AnyWord)
 /** `udp`, `TLS`. */
-export const Transport = token('Transport', 'a transport', Word, AnyWord)
+export const Transport = token('Transport', 'a transport', Word, PlainWord, AnyWord)
 
-export const NumberToken = token('Number', 'a number', AnyWord)
+export const NumberToken = token('Number', 'a number', PlainWord, AnyWord)
 export const StringToken = token('String', 'a string')
 export const Variable = token('Variable', 'a variable')
 export const Select = token('Select', 'a select')
@@ -269,6 +271,7 @@ export const numberWords: ReadonlyMap<string, number> = new Map([
 /** Categories come first: Chevrotain must see them before their members. */
 export const vocabulary: TokenType[] = [
   Word,
+  PlainWord,
   AnyWord,
   BinaryOperator,
   PrefixOperator,
@@ -283,6 +286,7 @@ export function tokenLabel(type: TokenType): string {
 
 const categoryLabels = new Map<TokenType, string>([
   [Word, 'a name'],
+  [PlainWord, 'a value'],
   [AnyWord, 'a name'],
   [BinaryOperator, 'an operator'],
   [PrefixOperator, 'an expression'],
