@@ -1,5 +1,5 @@
 import { addressTransformations } from './address.ts'
-import type { Transformations } from './declare.ts'
+import { type Transformations, undefinedStays } from './declare.ts'
 import { encodingTransformations } from './encoding.ts'
 import { hashTransformations } from './hash.ts'
 import { lineTransformations } from './line.ts'
@@ -16,7 +16,7 @@ import { valueTransformations } from './value.ts'
  * Results are those of Kamailio 5.6.3 where it has the transformation (test/script/transformations.test.ts holds
  * what was measured), else those of its cookbook. All work on octets, one character each.
  */
-export const transformations: Transformations = {
+export const transformations: Transformations = keepUndefined({
   ...stringTransformations,
   ...encodingTransformations,
   ...hashTransformations,
@@ -28,4 +28,18 @@ export const transformations: Transformations = {
   ...addressTransformations,
   ...valueTransformations,
   ...urlTransformations,
+})
+
+/**
+ * An undefined value stays undefined where an empty text has a length, a hash, or a count. All others make '' of
+ * both, and `apply` alone is faster.
+ */
+function keepUndefined(all: Transformations): Transformations {
+  const kept: Transformations = { ...all }
+  const counting = ['s.len', 's.count', 's.ftime', 's.escape.csv', 'param.in', 'nameaddr.len']
+  for (const name of [...counting, ...Object.keys(hashTransformations)]) {
+    const declaration = all[name]
+    if (declaration !== undefined) kept[name] = undefinedStays(declaration)
+  }
+  return kept
 }
