@@ -79,6 +79,21 @@ export class ArgumentProblem extends Error {
   }
 }
 
+/**
+ * What `prepare` of a literal gives if pseudo-variables stand in it in places that only the function knows: the
+ * replacement of a sed expression. The compiler puts one reader for each of `variables` into `readers` before the
+ * first call.
+ */
+export interface HoldsVariables {
+  /** As written: `$fU`, `$(hdr(X)[0])`. */
+  readonly variables: readonly string[]
+  readers: readonly ((context: never) => string)[]
+}
+
+export function holdsVariables(prepared: unknown): prepared is HoldsVariables {
+  return typeof prepared === 'object' && prepared !== null && 'variables' in prepared && 'readers' in prepared
+}
+
 export interface FunctionDeclaration {
   readonly in: readonly RouteKind[]
   readonly args?: readonly ArgumentDeclaration[]

@@ -407,7 +407,15 @@ export class ExpressionEmitter {
         return this.access(argument.access)
       case 'function':
         return this.format(argument.value)
+      case 'holding':
+        return this.#holding(argument.constant, argument.values)
     }
+  }
+
+  /** The constant gets its readers when the program is linked. */
+  #holding(constant: number, values: readonly ResolvedExpression[]): string {
+    const readers = values.map((value) => this.format(value)).join(', ')
+    return this.#hoist(`(k${constant}.readers = [${readers}], k${constant})`)
   }
 
   #preparedArgument(text: string, prepare: number | null, checks: string[]): string {

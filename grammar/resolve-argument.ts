@@ -1,5 +1,5 @@
 import type { Expression } from './ast.ts'
-import { type ArgumentDeclaration, ArgumentProblem, type RouteKind } from './declarations.ts'
+import { type ArgumentDeclaration, ArgumentProblem, holdsVariables, type RouteKind } from './declarations.ts'
 import { visit } from './flow.ts'
 import { parseWholeVariable } from './pseudo-variable.ts'
 import {
@@ -138,7 +138,10 @@ function prepareConstant(
     const prepared = declared.prepare(String(value))
     if (typeof prepared === 'string' || typeof prepared === 'number')
       return { op: 'literal', value: prepared }
-    return { op: 'prepared', constant: resolver.tables.constant(prepared) }
+    const constant = resolver.tables.constant(prepared)
+    if (!holdsVariables(prepared) || prepared.variables.length === 0) return { op: 'prepared', constant }
+    const values = prepared.variables.map((text) => resolveFormat(resolver, writtenText(text, span)))
+    return { op: 'holding', constant, values }
   } catch (error) {
     if (!(error instanceof ArgumentProblem)) throw error
     resolver.report.error('script/bad-argument', error.message, span, error.hint)

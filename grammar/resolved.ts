@@ -176,6 +176,12 @@ export type ResolvedArgument =
   | { readonly op: 'pattern'; readonly value: ResolvedExpression }
   | { readonly op: 'access'; readonly access: ResolvedAccess }
   | { readonly op: 'function'; readonly value: ResolvedExpression }
+  /** Prepared, and it holds pseudo-variables: their values in the order of HoldsVariables.variables. */
+  | {
+      readonly op: 'holding'
+      readonly constant: number
+      readonly values: readonly ResolvedExpression[]
+    }
 
 /** A VariableAccess: made once when the program is linked. */
 export interface ResolvedAccess {
