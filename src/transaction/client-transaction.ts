@@ -49,7 +49,7 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
   #cancelHeaders: string | null = null
   #isCancelled = false
   #retransmissionsLeft: number
-  #finalAt = 0
+  #finalAt = -1
   /** What the step now at work is about. */
   #response: SipMessage | null = null
   #responseFlow: Flow | null = null
@@ -205,7 +205,7 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
    */
   #startLifetime(state: ClientState, now: number): void {
     const timers = this.#timers
-    if (this.#finalAt === 0 && this.isFinal) this.#finalAt = now
+    if (this.#finalAt < 0 && this.isFinal) this.#finalAt = now
     if (!this.isInvite) {
       this.lifetimeAt = now + nonInviteClientLifetime(state as NonInviteClientState, timers, this.isReliable)
     } else if (state === 'completed') {

@@ -41,7 +41,7 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
   #state: ServerState
   readonly #services: TransactionServices
   readonly #createdAt: number
-  #finalAt = 0
+  #finalAt = -1
   #destination: { address: string; port: number } | null = null
   #destinationForced = false
 
@@ -86,7 +86,7 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
     if (bits & Do.refuse) return false
     this.lastStatus = statusCode
     if (bits & Do.send) this.lastResponse = text
-    if (statusCode >= 200 && this.#finalAt === 0) this.#finalAt = clock.now()
+    if (statusCode >= 200 && this.#finalAt < 0) this.#finalAt = clock.now()
     this.#carryOut(next, bits)
     return true
   }
