@@ -1,0 +1,109 @@
+import {
+  type Flow,
+  HeaderId,
+  hostForUri,
+  limits,
+  type NameAddr,
+  parseNameAddrs,
+  parseUri,
+  type RouteContext,
+  type Uri,
+  writeUri,
+} from '../../src/plugin/index.ts'
+
+/**
+ * Contacts of devices behind a NAT: rewritten to where the packet came from, or marked with it (`;alias=`), so
+ * that requests within the dialog find their way back.
+ */
+export interface ContactValue {
+  readonly nameAddr: NameAddr
+  readonly uri: Uri
+  /** Offsets of the URI within the message. */
+  readonly start: number
+  readonly end: number
+}
+
+/** The first Contact's first value; null if there is none that can be read. */
+export function firstContact({ message }: RouteContext): ContactValue | null {
+  const index = message.first(HeaderId.contact)
+  if (index < 0) return null
+  const start = message.headerValueStart(index)
+  const raw = message.text.slice(start, message.headerValueEnd(index))
+  const nameAddr = parseNameAddrs(raw, limits.contactsMax)?.[0]
+  const uri = nameAddr === undefined ? null : parseUri(nameAddr.uri)
+  if (nameAddr === undefined || uri === null) return null
+  return { nameAddr, uri, start: start + nameAddr.uriStart, end: start + nameAddr.uriEnd }
+}
+
+/** fix_nated_contact(): host and port become those of the packet. */
+export function contactAt(uri: Uri, flow: Flow): string {
+  return writeUri({
+    ...uri,
+    host: flow.address,
+    hostIsIpv6: flow.address.includes(':'),
+    port: flow.port,
+  })
+}
+
+const protoDigits: Readonly<Record<string, string>> = {
+  udp: '1',
+  tcp: '2',
+  tls: '3',
+  sctp: '4',
+  ws: '5',
+  wss: '6',
+}
+const protoNames: Readonly<Record<string, string>> = {
+  1: 'udp',
+  2: 'tcp',
+  3: 'tls',
+  4: 'sctp',
+  5: 'ws',
+  6: 'wss',
+}
+
+/** `192.0.2.1~5060~1` */
+export function aliasOf(flow: Flow): string {
+  return `${hostForUri(flow.address)}~${flow.port}~${protoDigits[flow.socket.transport] ?? '1'}`
+}
+
+/** `sip:192.0.2.1:5060`, or null for what is no alias. */
+export function uriOfAlias(alias: string): string | null {
+  const match = /^(\[[0-9A-Fa-f:.]+\]|[0-9.]+)~(\d{1,5})~([1-6])$/.exec(alias)
+  const [, host, portText, digit] = match ?? []
+  if (host === undefined || portText === undefined || digit === undefined) return null
+  const port = Number(portText)
+  const uri = `sip:${host}:${port}`
+  if (port < 1 || port > 65_535 || parseUri(uri) === null) return null
+  const transport = protoNames[digit] ?? 'udp'
+  return transport === 'udp' ? uri : `${uri};transport=${transport}`
+}
+
+/** The URI as if it had been sent from its own contact: nothing to add. */
+export function isOwnAddress(uri: Uri, flow: Flow): boolean {
+  const port = uri.port === 0 ? 5060 : uri.port
+  return uri.host === flow.address && port === flow.port
+}
+
+/** The parameter goes right behind host and port, before all others. */
+export function withAliasFirst(text: string, uri: Uri, name: string, alias: string): string {
+  const rest = uri.params === '' && uri.headers === '' ? 0 : text.length - text.search(/[;?]/)
+  const split = rest === 0 ? text.length : text.length - rest
+  return `${text.slice(0, split)};${name}=${alias}${text.slice(split)}`
+}
+
+/** The parameter goes behind all others. With `trim`, one that is there already goes. */
+export function withAliasLast(text: string, uri: Uri, name: string, alias: string, trim: boolean): string {
+  const base = trim ? withoutParam(text, uri, name) : text
+  const headers = uri.headers === '' ? base.length : base.lastIndexOf('?')
+  return `${base.slice(0, headers)};${name}=${alias}${base.slice(headers)}`
+}
+
+/** The URI without that parameter. */
+export function withoutParam(text: string, uri: Uri, name: string): string {
+  const kept = uri.params
+    .split(';')
+    .filter((param) => param.split('=')[0]?.toLowerCase() !== name.toLowerCase())
+    .join(';')
+  return kept === uri.params ? text : writeUri({ ...uri, params: kept })
+}

@@ -1,0 +1,192 @@
+import {
+  type Binding,
+  createTarget,
+  ExpiryQueue,
+  type Flow,
+  isUnicast,
+  type Location,
+  type PluginHost,
+  parseUri,
+  type SipMessage,
+  type Uri,
+  uriParam,
+} from '../../src/plugin/index.ts'
+import type { UsrlocExports } from '../usrloc/exports.ts'
+
+/**
+ * Keepalives to registered devices behind a NAT (natping_interval): four zero octets, or a SIP request where the
+ * binding asks for one. Each binding is pinged once per interval, spread over it. What was learned is never
+ * pinged: those devices are silent to save bandwidth, and an unproven address may be a victim's.
+ */
+export interface PingSettings {
+  /** Milliseconds. */
+  readonly interval: number
+  readonly natedOnly: boolean
+  readonly natBranchFlags: number
+  /** Bits; 0 for none. */
+  readonly sipBranchFlags: number
+  readonly disableBranchFlags: number
+  readonly method: string
+  /** '' sends no SIP pings. */
+  readonly from: string
+  /** Milliseconds without an answer to SIP pings after which a binding goes; 0 for never. */
+  readonly timeout: number
+  /** Label of the socket to ping from; '' for that of the registration. */
+  readonly socket: string
+  /** Ping bindings with a Path with zeros too, at the Path's received address. */
+  readonly fromPath: boolean
+}
+
+interface Pinged {
+  readonly location: Location
+  readonly ruid: string
+  nextAt: number
+  /** Monotonic milliseconds of the last answer, or of the first ping. */
+  heardAt: number
+}
+
+const zeros = '\u0000\u0000\u0000\u0000'
+
+export class Pinger {
+  readonly #host: PluginHost
+  readonly #settings: PingSettings
+  readonly #byRuid = new Map<string, Pinged>()
+  readonly #queue: ExpiryQueue<Pinged>
+  #counter = 0
+  isEnabled = true
+
+  constructor(host: PluginHost, usrloc: UsrlocExports, settings: PingSettings) {
+    this.#host = host
+    this.#settings = settings
+    this.#queue = new ExpiryQueue(host.clock.now(), (pinged: Pinged) => pinged.nextAt)
+    usrloc.onTable((location) => {
+      for (const binding of location.all()) this.#follow(location, binding)
+      location.onChange((cause, binding) => {
+        if (cause === 'removed' || cause === 'expired') this.#forget(binding.ruid)
+        else this.#follow(location, binding)
+      })
+    })
+  }
+
+  get count(): number {
+    return this.#byRuid.size
+  }
+
+  /** Once a second. */
+  run(): void {
+    const now = this.#host.clock.now()
+    for (const pinged of this.#queue.due(now)) {
+      const binding = pinged.location.byRuid(pinged.ruid)
+      if (binding === undefined || !this.#isPingable(binding)) {
+        this.#byRuid.delete(pinged.ruid)
+        continue
+      }
+      pinged.nextAt = Math.max(now, pinged.nextAt) + this.#settings.interval
+      this.#queue.add(pinged)
+      if (!this.isEnabled) continue
+      if (this.#isSilent(binding, pinged, now)) this.#drop(pinged, binding)
+      else this.#ping(binding)
+    }
+  }
+
+  /** An answer to a SIP ping carries the binding's id in its From tag. */
+  heard(message: SipMessage | null, _flow: Flow): void {
+    if (message === null || message.isRequest || message.method !== this.#settings.method) return
+    const match = /^(uloc-[0-9a-f-]+)-0-\d+$/.exec(message.fromTag)
+    const pinged = match?.[1] === undefined ? undefined : this.#byRuid.get(match[1])
+    if (pinged !== undefined) pinged.heardAt = this.#host.clock.now()
+  }
+
+  #follow(location: Location, binding: Binding): void {
+    if (!this.#isPingable(binding)) {
+      this.#forget(binding.ruid)
+      return
+    }
+    if (this.#byRuid.has(binding.ruid)) return
+    const now = this.#host.clock.now()
+    const nextAt = now + 1_000 + this.#host.random.integer(this.#settings.interval)
+    const pinged: Pinged = { location, ruid: binding.ruid, nextAt, heardAt: now }
+    this.#byRuid.set(binding.ruid, pinged)
+    this.#queue.add(pinged)
+  }
+
+  #forget(ruid: string): void {
+    const pinged = this.#byRuid.get(ruid)
+    if (pinged === undefined) return
+    this.#byRuid.delete(ruid)
+    this.#queue.remove(pinged)
+  }
+
+  #isPingable({ origin, branchFlags, socket }: Binding): boolean {
+    const { natedOnly, natBranchFlags, disableBranchFlags } = this.#settings
+    if (origin !== 'registered' && origin !== 'static') return false
+    if ((branchFlags & disableBranchFlags) !== 0) return false
+    if (socket !== '' && !socket.startsWith('udp:')) return false
+    return !natedOnly || (branchFlags & natBranchFlags) !== 0
+  }
+
+  #wantsSip({ branchFlags }: Binding): boolean {
+    return this.#settings.from !== '' && (branchFlags & this.#settings.sipBranchFlags) !== 0
+  }
+
+  #isSilent(binding: Binding, { heardAt }: Pinged, now: number): boolean {
+    const { timeout } = this.#settings
+    return timeout > 0 && this.#wantsSip(binding) && now - heardAt > timeout
+  }
+
+  #drop({ location }: Pinged, binding: Binding): void {
+    this.#host.log.info(
+      { aor: binding.aor, contact: binding.contact },
+      'a binding that answers no pings was removed',
+    )
+    location.applyUnwatched([{ before: binding, after: null }])
+  }
+
+  #ping(binding: Binding): void {
+    const destination = this.#destinationOf(binding)
+    if (destination === null) return
+    const label = this.#settings.socket || binding.socket
+    const socket =
+      (label === '' ? null : this.#host.sockets.find(label)) ??
+      this.#host.sockets.chooseFor(destination.host, 'udp', null)
+    if (socket === null) return
+    const port = destination.port === 0 ? 5060 : destination.port
+    if (!this.#wantsSip(binding)) {
+      this.#host.sendRaw(socket, zeros, destination.host, port)
+      return
+    }
+    const target = createTarget(binding.contact)
+    target.path = binding.path
+    target.socket = socket
+    target.flow = { socket, address: destination.host, port }
+    target.ruid = binding.ruid
+    this.#host.proxy.sendRequest({
+      method: this.#settings.method,
+      target,
+      from: `${this.#settings.from};tag=${binding.ruid}-0-${this.#counter++}`,
+      to: binding.contact,
+      stateful: false,
+    })
+  }
+
+  /** Where the REGISTER came from, else the contact; always a literal address: a ping waits for no name. */
+  #destinationOf(binding: Binding): Uri | null {
+    const hop = binding.path[0]
+    if (hop !== undefined && !this.#wantsSip(binding) && !this.#settings.fromPath) return null
+    const uri = parseUri(
+      hop === undefined ? binding.received || binding.contact : receivedOf(hop) || binding.received,
+    )
+    if (uri === null || !isUnicast(uri.host)) return null
+    const transport = uriParam(uri, 'transport')
+    return transport === null || transport.toLowerCase() === 'udp' ? uri : null
+  }
+}
+
+/** The hop's own address, or the `received` that the path module wrote into it. */
+function receivedOf(hop: string): string {
+  const uriText = /<([^>]*)>/.exec(hop)?.[1] ?? hop
+  const uri = parseUri(uriText)
+  if (uri === null) return ''
+  const received = uriParam(uri, 'received')
+  return received === null || received === '' ? uriText : received.replace(/%3a/gi, ':')
+}
