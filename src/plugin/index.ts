@@ -52,6 +52,10 @@ export type { Clock, Timer } from '../runtime/clock.ts'
 export type { Log } from '../runtime/log.ts'
 export type { Counter, Metrics } from '../runtime/metrics.ts'
 export type { Random } from '../runtime/random.ts'
+// biome-ignore lint/style/noRestrictedImports: patterns are text and know nothing of scripts
+export { compilePattern } from '../script/pattern.ts'
+// biome-ignore lint/style/noRestrictedImports: as patterns
+export * from '../script/substitution.ts'
 export {
   flat,
   isToken,

@@ -40,6 +40,8 @@ export interface RouteContext extends RunContext {
   replyStatus: { code: number; reason: string } | null
   /** Lines for our own responses: append_to_reply(). */
   replyHeaders: string
+  /** The body of our own responses: set_reply_body(). Null if they have none. */
+  replyBody?: { text: string; contentType: string } | null
   forceRport: boolean
   /** Script flags ($sf): live for one run. */
   scriptFlags: number
