@@ -1,4 +1,66 @@
-import type { LoadOptions, LoadResult } from './engine.ts'
+import type { Diagnostic } from '../../grammar/diagnostics.ts'
+import type { Program } from '../../grammar/program.ts'
+import { type LoadedPlugin, loadPlugins } from '../plugin/load.ts'
+import { moduleDeclaration } from '../plugin/plugin.ts'
+import { builtInPlugins } from '../plugin/registry.ts'
+import { createCompileHost } from './compile-host.ts'
+import type { LoadedScript, LoadOptions, LoadResult } from './engine.ts'
+import { coreGlobals } from './globals.ts'
 
-/** Never rejects: whatever is wrong with the script or a plugin is a diagnostic. */
-export declare function loadScript(options: LoadOptions): Promise<LoadResult>
+/**
+ * From a file to a program: finds out which modules it loads, reads their declarations, compiles. No plugin's setup
+ * runs, so `viaduct check` and `viaduct run` go the same way. Never rejects: whatever is wrong is a diagnostic.
+ */
+export async function loadScript(options: LoadOptions): Promise<LoadResult> {
+  const host = createCompileHost(options)
+  const parsed = options.compiler.parseScript(options.path, host)
+  const loading = await loadPlugins(parsed.modules, options.registry ?? builtInPlugins())
+  const { program, diagnostics: found } = options.compiler.compileScript(
+    parsed,
+    loading.plugins.map((plugin) => (plugin === null ? null : moduleDeclaration(plugin.definition))),
+  )
+  const diagnostics = [...new Set([...parsed.diagnostics, ...loading.diagnostics, ...found])]
+  const plugins = loading.plugins.filter((plugin) => plugin !== null)
+  const isWrong = diagnostics.some((diagnostic) => diagnostic.severity === 'error')
+  if (isWrong || program === null) return { loaded: null, diagnostics: orExplained(diagnostics) }
+  return { loaded: createLoadedScript(options, program, plugins), diagnostics }
+}
+
+function createLoadedScript(
+  options: LoadOptions,
+  program: Program,
+  plugins: readonly LoadedPlugin[],
+): LoadedScript {
+  return {
+    path: options.path,
+    program,
+    plugins,
+    global: (name) => globalOf(program, name),
+    environment: options.environment ?? (() => null),
+  }
+}
+
+/** What the script set, else the default; '' for a parameter that has none. */
+function globalOf(program: Program, name: string): string | number {
+  const declared = Object.hasOwn(coreGlobals, name) ? name : nameOfAlias(name)
+  return program.globals.get(declared) ?? coreGlobals[declared]?.default ?? ''
+}
+
+function nameOfAlias(name: string): string {
+  for (const [declared, { aliases }] of Object.entries(coreGlobals)) {
+    if (aliases?.includes(name)) return declared
+  }
+  return name
+}
+
+/** A compiler that gives no program says why; if it does not, that is a defect and must not pass for success. */
+function orExplained(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  if (diagnostics.some((diagnostic) => diagnostic.severity === 'error')) return diagnostics
+  const defect: Diagnostic = {
+    severity: 'error',
+    code: 'script/not-compiled',
+    message: 'the script could not be compiled, and the compiler does not say why',
+    span: null,
+  }
+  return [...diagnostics, defect]
+}

@@ -5,7 +5,8 @@ import { compilePattern, matchesNothing } from './pattern.ts'
 
 /**
  * Patterns that a script makes at run time: `=~ $var(x)`. Compiled once, the most recently used are kept. Whatever
- * such a pattern holds may come from the wire, so nobody takes the time to classify it: it runs in the linear engine.
+ * such a pattern holds may come from the wire, so nobody takes the time to examine it: the small ones run in V8's
+ * engine, all others in the linear one.
  */
 export class PatternCache {
   readonly #patterns = new LRUCache<string, Pattern | string>({ max: limits.dynamicPatternsMax })

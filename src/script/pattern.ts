@@ -13,8 +13,8 @@ import { parsePosix } from './regex/posix.ts'
 export interface PatternOptions {
   readonly ignoreCase: boolean
   /**
-   * False for a pattern that is made at run time: nobody takes the time to examine it, it runs in the linear engine.
-   * True if absent.
+   * False for a pattern that is made at run time: it gets no more than a look at its size, and runs in the linear
+   * engine if that does not settle it. True if absent.
    */
   readonly isTrusted?: boolean
 }
@@ -27,7 +27,7 @@ export function compilePattern(source: string, options: PatternOptions): Pattern
   const written = writePattern(parsed.root, options.ignoreCase && !parsed.hasBackReferences)
   if (parsed.hasBackReferences) return compileWithReferences(source, written, options)
   const remarks = parsed.remarks.join('; ')
-  if (options.isTrusted !== false && isHarmless(parsed.root, written)) {
+  if (isHarmless(parsed.root, options.isTrusted === false ? null : written)) {
     return new NativePattern(source, written, '', remarks === '' ? null : remarks)
   }
   const slow = 'a text could be read in many ways, so it runs in the linear engine, which is slower'

@@ -1,6 +1,6 @@
 import { limits } from '../limits.ts'
 import type { Target } from '../proxy/target.ts'
-import { parseUri, withHost, withHostAndPort, withParam, withPort, withUser } from '../sip/uri.ts'
+import { parseUri, withHost, withHostAndPort, withParams, withPort, withUser } from '../sip/uri.ts'
 import type { ListenSocket } from '../transport/socket.ts'
 import type { ScriptRun } from './route-context.ts'
 
@@ -43,13 +43,15 @@ export function setPort(run: ScriptRun, port: number): boolean {
   return true
 }
 
-/** `host[:port][;params]`, as sethostport and sethostporttrans take it. */
+/** `host[:port][;params]`, as sethostport and sethostporttrans take it; the parameters go before the others. */
 export function setHostPort(run: ScriptRun, hostPort: string): boolean {
   const parsed = parseUri(`sip:${hostPort}`)
   if (parsed === null) return false
   const changed = changeRequestUri(run, (uri) => {
     const moved = withHostAndPort(uri, parsed.host, parsed.port)
-    return moved === null || parsed.params === '' ? moved : withParam(moved, parsed.params)
+    if (moved === null || parsed.params === '') return moved
+    const params = parseUri(moved)?.params ?? ''
+    return withParams(moved, params === '' ? parsed.params : `${parsed.params};${params}`)
   })
   if (changed) forgetFlow(run.target)
   return changed

@@ -34,6 +34,7 @@ export class ScriptRun implements RouteContext {
   requestUriChanged = false
   replyStatus: { code: number; reason: string } | null = null
   replyHeaders = ''
+  replyBody: { text: string; contentType: string } | null = null
   forceRport = false
   scriptFlags = 0
   isReplied = false
@@ -44,6 +45,10 @@ export class ScriptRun implements RouteContext {
   depth = 0
   at = -1
 
+  /** What the route returned; 1 until it has. */
+  outcome = 1
+  /** Something threw. */
+  hasFailed = false
   /** Someone else answered for this run: its deadline is over. Whatever it still does has no effect. */
   isAbandoned = false
   /** An answer was promised (replyLater) and is not out yet. */
@@ -76,7 +81,7 @@ export class ScriptRun implements RouteContext {
     this.scope = scope
     this.number = surroundings.messageCount
     this.target = target ?? createTarget(message.requestUri)
-    const slots = scope.linked.program.variableSlots
+    const slots = scope.version.linked.program.variableSlots
     this.vars = slots === 0 ? noVariables : new Array<Value>(slots).fill(0)
   }
 
@@ -109,7 +114,7 @@ export class ScriptRun implements RouteContext {
 
   /** Where the script is now; null before its first call. */
   get place(): Place | null {
-    return this.scope.linked.program.places[this.at] ?? null
+    return this.scope.version.linked.program.places[this.at] ?? null
   }
 
   reply(statusCode: number, reason: string, options?: ReplyOptions): number {
@@ -186,6 +191,7 @@ export class ScriptRun implements RouteContext {
 
   #send(statusCode: number, reason: string, options: ReplyOptions | undefined): boolean {
     const complete: ReplyOptions = {
+      ...(this.replyBody && { body: this.replyBody.text, contentType: this.replyBody.contentType }),
       ...options,
       headers: this.replyHeaders + (options?.headers ?? ''),
       forceRport: this.forceRport || options?.forceRport === true,

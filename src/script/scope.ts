@@ -1,8 +1,8 @@
 import type { Value } from '../../grammar/declarations.ts'
-import type { LinkedProgram } from '../../grammar/program.ts'
 import { limits } from '../limits.ts'
 import type { AuthenticatedUser, AvpStore, MessageScope, RecordStore } from '../plugin/scope.ts'
 import { asciiLower } from '../sip/uri.ts'
+import type { ScriptVersion } from './surroundings.ts'
 
 /**
  * What a message keeps for the life of its transaction. The stores are made when they are first asked for: most
@@ -12,7 +12,7 @@ export class ScriptScope implements MessageScope {
   flags = 0
   authenticated: AuthenticatedUser | null = null
   /** The version of the script that the message began with: its later routes run there too, whatever was loaded since. */
-  readonly linked: LinkedProgram
+  readonly version: ScriptVersion
   readonly #budget = { left: limits.avpsPerMessageMax }
   #avps: Avps | null = null
   #xavps: Records | null = null
@@ -20,8 +20,8 @@ export class ScriptScope implements MessageScope {
   #xavus: Records | null = null
   #notes: Map<string, unknown> | null = null
 
-  constructor(linked: LinkedProgram) {
-    this.linked = linked
+  constructor(version: ScriptVersion) {
+    this.version = version
   }
 
   get avps(): AvpStore {

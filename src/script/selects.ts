@@ -57,7 +57,7 @@ const roots: ReadonlyMap<string, Root> = new Map<string, Root>([
   ['to', (run, [, ...rest]) => nameAddrPart(run.message.to, run.message.value(HeaderId.to), rest)],
   ['contact', (run, [, ...rest]) => headerNameAddr(run, HeaderId.contact, rest)],
   ['refer_to', (run, [, ...rest]) => headerNameAddr(run, HeaderId.referTo, rest)],
-  ['via', (run, [root, ...rest]) => viaPart(run.message.vias().at(root?.index ?? 0), rest)],
+  ['via', (run, [root, ...rest]) => viaPart(viaAt(run, root?.index ?? 1), rest)],
   ['method', (run) => run.message.method],
   ['call_id', (run) => run.message.callId],
   ['cseq', (run, [, part]) => cseqPart(run, part)],
@@ -124,6 +124,9 @@ function nameAddrPart(value: NameAddr | null, text: string, [part, ...rest]: rea
       return uriPart(value.uri, rest)
     case 'name':
       return value.displayName
+    case 'expires':
+    case 'q':
+      return paramOf(value.params, part.name)
     case 'tag':
       return paramOf(value.params, 'tag')
     case 'params': {
@@ -177,6 +180,11 @@ function messagePart(run: ScriptRun, part: SelectStep | undefined): Value {
   if (part.name === 'len') return message.text.length
   if (part.name === 'body') return message.body
   return part.name === 'first_line' ? message.text.slice(0, message.headersStart).trimEnd() : null
+}
+
+/** Counted from 1, from the end if negative (measured on Kamailio 5.6.3). */
+function viaAt(run: ScriptRun, index: number): Via | undefined {
+  return run.message.vias().at(index > 0 ? index - 1 : index)
 }
 
 /** `@hf_value.X_Name[1].param`: an underscore stands for the dash that a name cannot have here. */

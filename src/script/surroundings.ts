@@ -1,5 +1,5 @@
-import type { Value } from '../../grammar/declarations.ts'
-import type { LinkedProgram } from '../../grammar/program.ts'
+import type { RouteKind } from '../../grammar/declarations.ts'
+import type { LinkedProgram, RouteFunction } from '../../grammar/program.ts'
 import type { EngineServices, LoadedScript } from './engine.ts'
 import type { PatternCache } from './pattern-cache.ts'
 import type { RunGate } from './run-gate.ts'
@@ -9,19 +9,58 @@ export interface Surroundings {
   readonly services: EngineServices
   /** The version that new messages run on. */
   loaded: LoadedScript
-  linked: LinkedProgram
+  version: ScriptVersion
   readonly gate: RunGate
   readonly patterns: PatternCache
-  /** `$shv`: one value per name for all messages. Names come from scripts alone. */
-  readonly sharedVariables: Map<string, Value>
   /** `group.name` of the script's own globals. */
   readonly customGlobals: Map<string, string | number>
   readonly defines: ReadonlyMap<string, string>
   readonly environment: (name: string) => string | null
+  /** Counts a run that something thrown has ended. */
+  readonly countFailure: (kind: RouteKind) => void
   /** Messages so far: `$mi`. */
   messageCount: number
   /** Unix milliseconds. */
   readonly startedWall: number
-  /** `log_prefix` of the script for one message; '' if there is none. */
-  logPrefix: ((context: never) => string) | null
+}
+
+/** A linked script with the routes that every message looks for. */
+export interface ScriptVersion {
+  readonly linked: LinkedProgram
+  readonly request: RouteFunction | undefined
+  readonly requestWaits: boolean
+  readonly coreReply: RouteFunction | undefined
+  readonly onsend: RouteFunction | undefined
+  /** event_route[core:msg-received], if received_route_mode=1. */
+  readonly hasArrivalRoute: boolean
+}
+
+export const arrivalRoute = 'core:msg-received'
+
+export function scriptVersion(linked: LinkedProgram, loaded: LoadedScript): ScriptVersion {
+  const main = linked.program.routes.find((route) => route.kind === 'request' && route.name === '')
+  return {
+    linked,
+    request: linked.route('request', ''),
+    requestWaits: main?.isAsync ?? false,
+    coreReply: linked.route('core-reply', ''),
+    onsend: linked.route('onsend', ''),
+    hasArrivalRoute:
+      loaded.global('received_route_mode') === 1 && linked.route('event', arrivalRoute) !== undefined,
+  }
+}
+
+/** Before the first link: plugins may ask for routes while they are set up, and there are none. */
+export const noVersion: ScriptVersion = {
+  linked: {
+    get program(): never {
+      throw new Error('the script is not linked yet')
+    },
+    route: () => undefined,
+  },
+  request: undefined,
+  requestWaits: false,
+  coreReply: undefined,
+  onsend: undefined,
+  hasArrivalRoute: false,
 }

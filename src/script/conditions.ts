@@ -1,0 +1,195 @@
+import ipaddr from 'ipaddr.js'
+import { LRUCache } from 'lru-cache'
+import type { Value } from '../../grammar/declarations.ts'
+import { limits } from '../limits.ts'
+import { parseUri } from '../sip/uri.ts'
+import type { ListenSocket, SocketTable } from '../transport/socket.ts'
+import type { ScriptRun } from './route-context.ts'
+import { familyNumber } from './variables/sockets.ts'
+import { toInt, toText } from './variables/variable.ts'
+
+/**
+ * The bare conditions of the language: `uri == myself`, `src_ip == 10.0.0.0/8`, `method == INVITE`, `af == INET6`,
+ * `msg:len > 1000`. The socket conditions `snd_*` and `to_*` mean something in onsend_route only.
+ */
+export function holds(run: ScriptRun, subject: string, operator: string, operand: Value): boolean {
+  switch (subject) {
+    case 'uri':
+    case 'status':
+      return run.message.isRequest
+        ? uriHolds(run, run.target.uri, operator, operand)
+        : textHolds(run, String(run.message.statusCode), operator, operand)
+    case 'from_uri':
+      return uriHolds(run, run.message.from?.uri ?? null, operator, operand)
+    case 'to_uri':
+      return uriHolds(run, run.message.to?.uri ?? null, operator, operand)
+    case 'method':
+      return textHolds(run, run.message.method, operator, operand)
+    case 'src_ip':
+      return addressHolds(run, run.flow.address, operator, operand)
+    case 'dst_ip':
+      return addressHolds(run, run.flow.socket.address, operator, operand)
+    case 'snd_ip':
+      return addressHolds(run, run.sending?.socket.address ?? null, operator, operand)
+    case 'to_ip':
+      return addressHolds(run, run.sending?.address ?? null, operator, operand)
+    case 'proto':
+      return protocolHolds(run.flow.socket, operator, operand)
+    case 'snd_proto':
+    case 'to_proto':
+      return protocolHolds(run.sending?.socket ?? null, operator, operand)
+    default:
+      return numberHolds(numberOf(run, subject), operator, operand)
+  }
+}
+
+function numberOf(run: ScriptRun, subject: string): number | null {
+  switch (subject) {
+    case 'src_port':
+      return run.flow.port
+    case 'dst_port':
+      return run.flow.socket.port
+    case 'snd_port':
+      return run.sending?.socket.port ?? null
+    case 'to_port':
+      return run.sending?.port ?? null
+    case 'af':
+    case 'snd_af':
+      return familyNumber(run.flow.socket.family)
+    case 'msg:len':
+      return run.sending === null ? run.message.text.length : run.sending.text.length
+    default:
+      return null
+  }
+}
+
+function uriHolds(run: ScriptRun, uri: string | null, operator: string, operand: Value): boolean {
+  if (operand !== 'myself') return uri !== null && textHolds(run, uri, operator, operand)
+  const isOwn = uri !== null && isOwnUri(run.surroundings.services.sockets, uri)
+  return operator === '!=' ? !isOwn : isOwn
+}
+
+/** `uri == myself`: host, port (the default one if absent) and transport are ours. */
+export function isOwnUri(sockets: SocketTable, text: string): boolean {
+  const uri = parseUri(text)
+  return uri !== null && uri.host !== '' && sockets.isMyself(uri.host, uri.port)
+}
+
+function textHolds(run: ScriptRun, text: string, operator: string, operand: Value): boolean {
+  const wanted = toText(operand)
+  if (operator === '=~') {
+    return run.surroundings.patterns
+      .get(wanted, true, (problem) => warn(run, `'${wanted}' is no regular expression: ${problem}`))
+      .test(text)
+  }
+  return operator === '!=' ? text !== wanted : text === wanted
+}
+
+function addressHolds(run: ScriptRun, address: string | null, operator: string, operand: Value): boolean {
+  if (address === null) return false
+  if (operator === '=~') return textHolds(run, address, operator, operand)
+  const isIt =
+    operand === 'myself'
+      ? isOwnAddress(run.surroundings.services.sockets, address)
+      : isInNetwork(address, toText(operand))
+  return operator === '!=' ? !isIt : isIt
+}
+
+/** Any port will do, unlike for a URI (measured on Kamailio 5.6.3). */
+function isOwnAddress(sockets: SocketTable, address: string): boolean {
+  for (const socket of sockets.sockets) {
+    if (socket.address === address || socket.advertisedAddress === address) return true
+  }
+  return sockets.isMyself(address, 0)
+}
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6
+type Network = readonly [address: Address, bits: number]
+
+const networks = new LRUCache<string, { readonly network: Network | null }>({
+  max: limits.dynamicPatternsMax,
+})
+
+/**
+ * `network` is an address, address/bits or address/mask. An IPv4 address and the IPv6 address that maps it are the
+ * same one, or `::ffff:127.0.0.1` would pass a list that names 127.0.0.1.
+ */
+export function isInNetwork(address: string, network: string): boolean {
+  if (address === network) return true
+  const parsed = parseNetwork(network)
+  if (parsed === null || !ipaddr.isValid(address)) return false
+  const candidate = ipaddr.process(address)
+  const [base, bits] = parsed
+  if (candidate.kind() !== base.kind()) return false
+  return candidate.match(base as never, bits)
+}
+
+function parseNetwork(text: string): Network | null {
+  const known = networks.get(text)
+  if (known) return known.network
+  const network = readNetwork(text)
+  networks.set(text, { network })
+  return network
+}
+
+function readNetwork(text: string): Network | null {
+  const [host = '', mask] = text.replace(/[[\]]/g, '').split('/', 2)
+  if (!ipaddr.isValid(host)) return null
+  const written = ipaddr.parse(host)
+  const base = ipaddr.process(host)
+  const whole = base.kind() === 'ipv4' ? 32 : 128
+  const bits = mask === undefined ? whole : readMask(mask)
+  if (bits === null) return null
+  // The 96 bits of ::ffff:0:0/96 go when a mapped address becomes an IPv4 one.
+  const shorter = written.kind() === base.kind() || mask === undefined ? bits : bits - 96
+  return shorter < 0 || shorter > whole ? null : [base, shorter]
+}
+
+function readMask(mask: string): number | null {
+  if (/^\d{1,3}$/.test(mask)) return Number(mask)
+  return ipaddr.isValid(mask) ? ipaddr.parse(mask).prefixLengthFromSubnetMask() : null
+}
+
+const protocolNumbers: Readonly<Record<number, string>> = {
+  1: 'udp',
+  2: 'tcp',
+  3: 'tls',
+  4: 'sctp',
+  5: 'ws',
+  6: 'wss',
+}
+
+function protocolHolds(socket: ListenSocket | null, operator: string, operand: Value): boolean {
+  if (socket === null) return false
+  const wanted = typeof operand === 'number' ? protocolNumbers[operand] : toText(operand).toLowerCase()
+  const isIt = socket.transport === wanted
+  return operator === '!=' ? !isIt : isIt
+}
+
+/** The words that stand for address families. */
+const families: Readonly<Record<string, number>> = { inet: 2, ipv4: 2, inet6: 10, ipv6: 10 }
+
+function numberHolds(number: number | null, operator: string, operand: Value): boolean {
+  if (number === null) return false
+  const wanted = toInt(operand) ?? families[toText(operand).toLowerCase()] ?? 0
+  switch (operator) {
+    case '==':
+      return number === wanted
+    case '!=':
+      return number !== wanted
+    case '<':
+      return number < wanted
+    case '>':
+      return number > wanted
+    case '<=':
+      return number <= wanted
+    case '>=':
+      return number >= wanted
+    default:
+      return false
+  }
+}
+
+function warn(run: ScriptRun, what: string): void {
+  run.surroundings.services.log.warn(run.logFields(), what)
+}

@@ -1,0 +1,83 @@
+import { dirname, resolve } from 'node:path'
+import type { PluginHost, ScriptHost } from '../plugin/host.ts'
+import type { PluginDefinition } from '../plugin/plugin.ts'
+import type { Timer } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import type { SipMessage } from '../sip/message.ts'
+import type { Flow } from '../transport/socket.ts'
+import type { EngineServices, LoadedScript } from './engine.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** Who wants to hear of arrivals and errors, what runs now and then, and what plugins gave each other. */
+export class PluginConnections {
+  readonly arrivalListeners: ((message: SipMessage | null, flow: Flow) => void)[] = []
+  readonly sendErrorListeners: ((flow: Flow, code: string) => void)[] = []
+  readonly exports = new Map<string, unknown>()
+  readonly #services: EngineServices
+  readonly #timers = new Set<Timer>()
+  #isClosed = false
+
+  constructor(services: EngineServices) {
+    this.#services = services
+  }
+
+  /** Again so many milliseconds after the last time has ended: a slow run never meets itself. */
+  every(log: Log, milliseconds: number, run: () => void | Promise<void>): void {
+    if (this.#isClosed) return
+    const timer = this.#services.clock.schedule(milliseconds, () => {
+      this.#timers.delete(timer)
+      void this.#attempt(log, run).then(() => this.every(log, milliseconds, run))
+    })
+    this.#timers.add(timer)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
+  }
+
+  async #attempt(log: Log, run: () => void | Promise<void>): Promise<void> {
+    try {
+      await run()
+    } catch (error) {
+      log.error({ err: error }, 'something that runs now and then threw; it will run again')
+    }
+  }
+}
+
+export function createPluginHost(
+  plugin: PluginDefinition,
+  surroundings: Surroundings,
+  connections: PluginConnections,
+  script: ScriptHost,
+): PluginHost {
+  const { services, loaded } = surroundings
+  const log = services.log.child({ module: plugin.name })
+  return {
+    clock: services.clock,
+    random: services.random,
+    log,
+    metrics: services.metrics,
+    sockets: services.sockets,
+    proxy: services.proxy,
+    transactions: services.transactions,
+    script,
+    openTable: services.openTable,
+    openDatabase: services.openDatabase,
+    resolvePath: (path) => resolve(dirname(loaded.path), path),
+    global: (name) => surroundings.loaded.global(name),
+    customGlobals: surroundings.customGlobals,
+    defines: surroundings.defines,
+    exportsOf: <T>(name: string) => connections.exports.get(name) as T | undefined,
+    sendRaw: (socket, text, address, port) => services.sendRaw(socket, text, address, port),
+    onArrival: (listener) => connections.arrivalListeners.push(listener),
+    onSendError: (listener) => connections.sendErrorListeners.push(listener),
+    every: (milliseconds, run) => connections.every(log, milliseconds, run),
+  }
+}
+
+/** `group.name`, and `group[1].name` for an instance. */
+export function customGlobalsOf(loaded: LoadedScript): Map<string, string | number> {
+  return new Map(loaded.program.customGlobals.map(({ group, name, value }) => [`${group}.${name}`, value]))
+}
