@@ -1,5 +1,5 @@
 import { bounds } from './bounds.ts'
-import type { Diagnostic } from './diagnostics.ts'
+import type { Report } from './report.ts'
 import type { Span } from './source.ts'
 import {
   If,
@@ -26,25 +26,21 @@ import {
  * every route that follows; here it is one error at the first token that can only stand outside of routes, and the
  * missing brace is put in. And the parser recurses: what is nested too deeply must not reach it.
  */
-export function balanceBrackets(
-  tokens: ScriptToken[],
-  report: (diagnostic: Diagnostic) => void,
-): ScriptToken[] {
+export function balanceBrackets(tokens: ScriptToken[], report: Report): ScriptToken[] {
   const tooDeep = findTooDeep(tokens)
   if (tooDeep !== null) {
-    report({
-      severity: 'error',
-      code: 'syntax/too-deep',
-      message: `more than ${bounds.nestingMax} levels stand inside each other here`,
-      span: tooDeep.span,
-      hint: 'move the inner part to a route of its own',
-    })
+    report.error(
+      'syntax/too-deep',
+      `more than ${bounds.nestingMax} levels stand inside each other here`,
+      tooDeep.span,
+      'move the inner part to a route of its own',
+    )
     return []
   }
   return balanceBraces(tokens, report)
 }
 
-function balanceBraces(tokens: ScriptToken[], report: (diagnostic: Diagnostic) => void): ScriptToken[] {
+function balanceBraces(tokens: ScriptToken[], report: Report): ScriptToken[] {
   const balanced: ScriptToken[] = []
   let open: OpenBrace[] = []
   let suspect: OpenBrace | null = null
@@ -94,30 +90,24 @@ function startsItem(token: ScriptToken, next: ScriptToken | undefined): boolean 
   return next?.tokenType === LBracket || next?.tokenType === LCurly
 }
 
-function reportMissing(
-  brace: OpenBrace | undefined,
-  before: Span | null,
-  report: (diagnostic: Diagnostic) => void,
-): void {
+function reportMissing(brace: OpenBrace | undefined, before: Span | null, report: Report): void {
   if (brace === undefined) return
   const { span } = brace.token
-  report({
-    severity: 'error',
-    code: 'syntax/missing-brace',
-    message: before === null ? 'this `{` is never closed' : 'a `}` is missing before this',
-    span: before ?? span,
-    hint: `the block that opens at line ${span.line}, column ${span.column} seems to be the one without an end`,
-  })
+  report.error(
+    'syntax/missing-brace',
+    before === null ? 'this `{` is never closed' : 'a `}` is missing before this',
+    before ?? span,
+    `the block that opens at line ${span.line}, column ${span.column} seems to be the one without an end`,
+  )
 }
 
-function reportExtra(token: ScriptToken, report: (diagnostic: Diagnostic) => void): void {
-  report({
-    severity: 'error',
-    code: 'syntax/extra-brace',
-    message: 'this `}` closes nothing',
-    span: token.span,
-    hint: 'all blocks before it are closed; is there one too many?',
-  })
+function reportExtra(token: ScriptToken, report: Report): void {
+  report.error(
+    'syntax/extra-brace',
+    'this `}` closes nothing',
+    token.span,
+    'all blocks before it are closed; is there one too many?',
+  )
 }
 
 function closingBrace(at: ScriptToken): ScriptToken {

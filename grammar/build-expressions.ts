@@ -289,6 +289,7 @@ function isTransport(text: string): boolean {
 function conditionHint(subject: string): string {
   if (addresses.test(subject))
     return `${subject} == 10.0.0.0/8, ${subject} == myself, ${subject} == "192.0.2.1"`
+  if (subject === 'msg:len') return 'msg:len > 1300'
   if (numbers.test(subject)) return `${subject} == ${subject === 'af' ? 'inet6' : '5060'}`
   if (protocols.test(subject)) return `${subject} == udp; also tcp, tls, sctp, ws, wss`
   if (subject === 'method') return 'method == INVITE, method =~ "INVITE|BYE"'

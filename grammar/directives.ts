@@ -2,10 +2,10 @@ import { bounds } from './bounds.ts'
 import type { Conditions } from './conditions.ts'
 import { evaluateDefineExpression, isTrue } from './define-expression.ts'
 import { type Defines, unquote } from './defines.ts'
-import type { Diagnostic } from './diagnostics.ts'
 import { readLexeme, wordEnd } from './lexer.ts'
 import { expandLoadTimeVariables } from './load-time-variables.ts'
 import type { CompileHost } from './program.ts'
+import type { Report } from './report.ts'
 import type { Span } from './source.ts'
 import { makeRule, type Substitutions, splitRule } from './substitutions.ts'
 import { StringToken } from './tokens.ts'
@@ -21,7 +21,7 @@ export interface DirectiveContext {
   readonly conditions: Conditions
   /** True if a define of that name never applies, because the word is the language's own. */
   isReserved(name: string): boolean
-  report(diagnostic: Diagnostic): void
+  readonly report: Report
 }
 
 /** A directive as it stands in the file. */
@@ -97,33 +97,30 @@ function setDefine(directive: Directive, context: DirectiveContext, name: Name, 
   const exists = context.defines.has(name.text)
   if (directive.word.startsWith('try') && exists) return
   if (exists && !directive.word.startsWith('redef')) {
-    context.report({
-      severity: 'error',
-      code: 'preprocessor/already-defined',
-      message: `${name.text} is defined already`,
-      span: name.span,
-      hint: '#!redefine replaces a definition, #!trydef keeps the first one',
-    })
+    context.report.error(
+      'preprocessor/already-defined',
+      `${name.text} is defined already`,
+      name.span,
+      '#!redefine replaces a definition, #!trydef keeps the first one',
+    )
     return
   }
   if (!exists && context.defines.isFull) {
-    context.report({
-      severity: 'error',
-      code: 'preprocessor/too-many-defines',
-      message: 'there are too many defines',
-      span: name.span,
-      hint: 'Kamailio holds 512; every loaded module counts as one (MOD_tm)',
-    })
+    context.report.error(
+      'preprocessor/too-many-defines',
+      'there are too many defines',
+      name.span,
+      'Kamailio holds 512; every loaded module counts as one (MOD_tm)',
+    )
     return
   }
   if (context.isReserved(name.text))
-    context.report({
-      severity: 'warning',
-      code: 'preprocessor/reserved-name',
-      message: `${name.text} is a word of the language: only #!ifdef will see this define`,
-      span: name.span,
-      hint: 'choose another name; defines are written in capitals by custom',
-    })
+    context.report.warning(
+      'preprocessor/reserved-name',
+      `${name.text} is a word of the language: only #!ifdef will see this define`,
+      name.span,
+      'choose another name; defines are written in capitals by custom',
+    )
   context.defines.replace(name.text, text)
 }
 
@@ -133,26 +130,24 @@ function warnOfComment(directive: Directive, from: number, text: string, context
   const comment = /(?:^|\s)(#|\/\/)/.exec(bare)
   if (comment === null) return
   const at = directive.text.indexOf(comment[1] ?? '#', from)
-  context.report({
-    severity: 'warning',
-    code: 'preprocessor/comment-in-define',
-    message: 'this comment is part of the define: it also hides what follows the name on the line of its use',
-    span: directive.spanOf(at, directive.lineEnd),
-    hint: 'put the comment on a line of its own',
-  })
+  context.report.warning(
+    'preprocessor/comment-in-define',
+    'this comment is part of the define: it also hides what follows the name on the line of its use',
+    directive.spanOf(at, directive.lineEnd),
+    'put the comment on a line of its own',
+  )
 }
 
 function undefine(directive: Directive, context: DirectiveContext): number {
   const name = readName(directive, context)
   if (name === null) return directive.lineEnd
   if (!context.defines.remove(name.text) && !directive.word.startsWith('try'))
-    context.report({
-      severity: 'error',
-      code: 'preprocessor/not-defined',
-      message: `${name.text} is not defined`,
-      span: name.span,
-      hint: '#!tryundef does nothing if there is no such define',
-    })
+    context.report.error(
+      'preprocessor/not-defined',
+      `${name.text} is not defined`,
+      name.span,
+      '#!tryundef does nothing if there is no such define',
+    )
   return name.end
 }
 
@@ -175,13 +170,12 @@ function defineEnvironment(directive: Directive, context: DirectiveContext): num
   const value = context.host.environment(variable.text)
   if (value !== null) setDefine(directive, context, name, directive.word.endsWith('s') ? `"${value}"` : value)
   else if (!directive.word.startsWith('try'))
-    context.report({
-      severity: 'error',
-      code: 'preprocessor/no-environment-variable',
-      message: `the environment has no variable ${variable.text}`,
-      span: variable.span,
-      hint: `set it, or write #!try${directive.word}`,
-    })
+    context.report.error(
+      'preprocessor/no-environment-variable',
+      `the environment has no variable ${variable.text}`,
+      variable.span,
+      `set it, or write #!try${directive.word}`,
+    )
   return variable.end
 }
 
@@ -195,19 +189,20 @@ function substitute(directive: Directive, context: DirectiveContext): number {
     reportArgument(directive, context, 'a rule in quotes is missing', `#!${directive.word} "/old/new/g"`)
     return directive.lineEnd
   }
-  addRule(directive, context, String(lexeme.value), directive.spanOf(start, lexeme.end))
+  // Earlier rules apply to the text of a rule too: it is a string like others.
+  const text = context.substitutions.apply(String(lexeme.value)) ?? ''
+  addRule(directive, context, text, directive.spanOf(start, lexeme.end))
   return lexeme.end
 }
 
 function addRule(directive: Directive, context: DirectiveContext, text: string, span: Span): void {
   const problem = (message: string) =>
-    context.report({
-      severity: 'error',
-      code: 'preprocessor/substitution',
-      message: `this substitution is not valid: ${message}`,
+    context.report.error(
+      'preprocessor/substitution',
+      `this substitution is not valid: ${message}`,
       span,
-      hint: 'it reads "/expression/replacement/flags"; any first character can take the place of /',
-    })
+      'it reads "/expression/replacement/flags"; any first character can take the place of /',
+    )
   const parts = splitRule(text)
   if (typeof parts === 'string') {
     problem(parts)
@@ -215,13 +210,12 @@ function addRule(directive: Directive, context: DirectiveContext, text: string, 
   }
   const expanded = expandLoadTimeVariables(parts.replacement, loadTimeValues(context))
   for (const unknown of expanded.unknown)
-    context.report({
-      severity: 'warning',
-      code: 'preprocessor/no-value-yet',
-      message: `${unknown} has no value while the script is loaded`,
+    context.report.warning(
+      'preprocessor/no-value-yet',
+      `${unknown} has no value while the script is loaded`,
       span,
-      hint: '$env(NAME) and $def(NAME) have one',
-    })
+      '$env(NAME) and $def(NAME) have one',
+    )
   const rule = makeRule({ ...parts, replacement: expanded.text }, context.host)
   if (typeof rule === 'string') {
     problem(rule)
@@ -230,7 +224,6 @@ function addRule(directive: Directive, context: DirectiveContext, text: string, 
   context.substitutions.add(rule)
   if (directive.word === 'subst') return
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(parts.expression)) return
-  if (context.defines.has(parts.expression)) return
   const value = directive.word === 'substdefs' ? `"${expanded.text}"` : expanded.text
   setDefine(directive, context, { text: parts.expression, span, end: 0 }, value)
 }
@@ -247,13 +240,12 @@ function loadTimeValues(context: DirectiveContext) {
 
 function openCondition(directive: Directive, context: DirectiveContext): number {
   if (context.conditions.depth === bounds.conditionsMax)
-    context.report({
-      severity: 'error',
-      code: 'preprocessor/too-deep',
-      message: `more than ${bounds.conditionsMax} #!ifdef stand inside each other`,
-      span: directive.span,
-      hint: 'is an #!endif missing?',
-    })
+    context.report.error(
+      'preprocessor/too-deep',
+      `more than ${bounds.conditionsMax} #!ifdef stand inside each other`,
+      directive.span,
+      'is an #!endif missing?',
+    )
   if (directive.word === 'ifexp') return openExpression(directive, context)
   const name = context.conditions.isLive ? readName(directive, context) : wordAt(directive, directive.from)
   const holds = name !== null && context.defines.has(name.text) === (directive.word === 'ifdef')
@@ -272,14 +264,12 @@ function evaluate(directive: Directive, from: number, context: DirectiveContext)
   const expression = restOfLine(directive, from)
   const evaluation = evaluateDefineExpression(expression, (name) => context.defines.valueOf(name))
   if ('value' in evaluation) return evaluation.value
-  context.report({
-    severity: directive.word === 'ifexp' ? 'warning' : 'error',
-    code: 'preprocessor/expression',
-    message: `this expression has no value: ${evaluation.problem}`,
-    span: directive.spanOf(from, directive.lineEnd),
-    hint:
-      directive.word === 'ifexp' ? 'it counts as false' : 'names of defines, numbers, strings and operators',
-  })
+  context.report[directive.word === 'ifexp' ? 'warning' : 'error'](
+    'preprocessor/expression',
+    `this expression has no value: ${evaluation.problem}`,
+    directive.spanOf(from, directive.lineEnd),
+    directive.word === 'ifexp' ? 'it counts as false' : 'names of defines, numbers, strings and operators',
+  )
   return null
 }
 
@@ -287,13 +277,12 @@ function turnCondition(directive: Directive, context: DirectiveContext): number 
   const verdict = context.conditions.otherwise()
   if (verdict === 'none') reportStray(directive, context)
   if (verdict === 'second')
-    context.report({
-      severity: 'warning',
-      code: 'preprocessor/second-else',
-      message: 'this #!ifdef has an #!else already',
-      span: directive.span,
-      hint: 'Kamailio turns the condition round once more',
-    })
+    context.report.warning(
+      'preprocessor/second-else',
+      'this #!ifdef has an #!else already',
+      directive.span,
+      'Kamailio turns the condition round once more',
+    )
   return directive.from
 }
 
@@ -303,13 +292,12 @@ function closeCondition(directive: Directive, context: DirectiveContext): number
 }
 
 function reportStray(directive: Directive, context: DirectiveContext): void {
-  context.report({
-    severity: 'error',
-    code: 'preprocessor/no-condition',
-    message: `there is no #!ifdef that this #!${directive.word} belongs to`,
-    span: directive.span,
-    hint: 'each #!endif closes one #!ifdef, #!ifndef or #!ifexp',
-  })
+  context.report.error(
+    'preprocessor/no-condition',
+    `there is no #!ifdef that this #!${directive.word} belongs to`,
+    directive.span,
+    'each #!endif closes one #!ifdef, #!ifndef or #!ifexp',
+  )
 }
 
 interface Name {
@@ -330,13 +318,12 @@ function readName(directive: Directive, context: DirectiveContext): Name | null 
   if (/^[A-Za-z_]/.test(name.text) && next !== '-') return name
   if (name.text === '') reportArgument(directive, context, 'a name is missing', `#!${directive.word} NAME`)
   else
-    context.report({
-      severity: 'error',
-      code: 'preprocessor/name',
-      message: next === '-' ? 'a name has no hyphen' : 'a name starts with a letter or an underscore',
-      span: next === '-' ? directive.spanOf(name.end, name.end + 1) : name.span,
-      hint: 'letters, digits and _ make a name',
-    })
+    context.report.error(
+      'preprocessor/name',
+      next === '-' ? 'a name has no hyphen' : 'a name starts with a letter or an underscore',
+      next === '-' ? directive.spanOf(name.end, name.end + 1) : name.span,
+      'letters, digits and _ make a name',
+    )
   return null
 }
 
@@ -346,13 +333,7 @@ function reportArgument(
   message: string,
   example: string,
 ): void {
-  context.report({
-    severity: 'error',
-    code: 'preprocessor/argument',
-    message,
-    span: directive.span,
-    hint: `it reads: ${example}`,
-  })
+  context.report.error('preprocessor/argument', message, directive.span, `it reads: ${example}`)
 }
 
 /** From the first character that is not blank to the end of the line; continued lines joined. */

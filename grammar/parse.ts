@@ -1,3 +1,4 @@
+import type { CstNode, IRecognitionException } from 'chevrotain'
 import type { LoadModule, Script } from './ast.ts'
 import { bounds } from './bounds.ts'
 import { balanceBrackets } from './brackets.ts'
@@ -10,7 +11,8 @@ import { parseTokens } from './parser.ts'
 import { type Preprocessed, preprocess } from './preprocess.ts'
 import type { CompileHost, ModuleRequest } from './program.ts'
 import { Report } from './report.ts'
-import { reportSyntaxErrors } from './syntax-errors.ts'
+import { reportSyntaxErrors, spoiltStatements } from './syntax-errors.ts'
+import type { ScriptToken } from './tokens.ts'
 
 /**
  * The front end: from a file to the AST.
@@ -33,11 +35,11 @@ export interface ParsedFile {
 
 export function parseFile(path: string, host: CompileHost): ParsedFile {
   const report = new Report()
-  const preprocessed = preprocess(path, host, (diagnostic) => addTo(report, diagnostic))
-  const tokens = balanceBrackets(preprocessed.tokens, (diagnostic) => addTo(report, diagnostic))
+  const preprocessed = preprocess(path, host, report)
+  const tokens = balanceBrackets(preprocessed.tokens, report)
   const { tree, errors } = parseTokens(tokens)
   reportSyntaxErrors(errors, tokens, report)
-  const script = buildAst(tree, tokens, report)
+  const script = buildUnspoilt(tree, tokens, errors, report)
   const modules = findModules(script, preprocessed, host, report)
   return {
     script,
@@ -48,8 +50,19 @@ export function parseFile(path: string, host: CompileHost): ParsedFile {
   }
 }
 
-function addTo(report: Report, { severity, code, message, span, hint }: Diagnostic): void {
-  report[severity](code, message, span, hint)
+/** What build-ast finds in a statement that has a syntax error is an echo of it. */
+function buildUnspoilt(
+  tree: CstNode,
+  tokens: readonly ScriptToken[],
+  errors: readonly IRecognitionException[],
+  report: Report,
+): Script {
+  const found = new Report()
+  const script = buildAst(tree, tokens, found)
+  const isSpoilt = spoiltStatements(errors, tokens)
+  for (const { severity, code, message, span, hint } of found.diagnostics)
+    if (span === null || !isSpoilt(span)) report[severity](code, message, span, hint)
+  return script
 }
 
 function findModules(

@@ -1,7 +1,6 @@
 import { bounds } from './bounds.ts'
 import { Conditions } from './conditions.ts'
 import { Defines } from './defines.ts'
-import type { Diagnostic } from './diagnostics.ts'
 import {
   conditionWords,
   type DirectiveContext,
@@ -13,6 +12,7 @@ import {
 import { type Lexeme, readLexeme } from './lexer.ts'
 import { moduleName } from './module-name.ts'
 import type { CompileHost } from './program.ts'
+import type { Report } from './report.ts'
 import { SourceFile, type Span, spanBetween } from './source.ts'
 import { Substitutions } from './substitutions.ts'
 import { suggest } from './suggest.ts'
@@ -42,11 +42,7 @@ export interface Preprocessed {
   readonly files: readonly string[]
 }
 
-export function preprocess(
-  path: string,
-  host: CompileHost,
-  report: (diagnostic: Diagnostic) => void,
-): Preprocessed {
+export function preprocess(path: string, host: CompileHost, report: Report): Preprocessed {
   const preprocessor = new Preprocessor(host, report)
   return preprocessor.run(path)
 }
@@ -62,7 +58,7 @@ interface Input {
 
 class Preprocessor implements DirectiveContext {
   readonly host: CompileHost
-  readonly report: (diagnostic: Diagnostic) => void
+  readonly report: Report
   readonly defines: Defines
   readonly substitutions = new Substitutions()
   readonly conditions = new Conditions()
@@ -75,7 +71,7 @@ class Preprocessor implements DirectiveContext {
   /** The last token, if it is a double-quoted string that may still grow. */
   #openString: ScriptToken | null = null
 
-  constructor(host: CompileHost, report: (diagnostic: Diagnostic) => void) {
+  constructor(host: CompileHost, report: Report) {
     this.host = host
     this.report = report
     this.defines = Defines.predefined(host)
@@ -86,13 +82,12 @@ class Preprocessor implements DirectiveContext {
     for (let input = this.#inputs.at(-1); input !== undefined; input = this.#inputs.at(-1)) this.#step(input)
     this.#closeString()
     for (const level of this.conditions.unclosed())
-      this.report({
-        severity: 'error',
-        code: 'preprocessor/unclosed-condition',
-        message: `this #!${level.word} has no #!endif`,
-        span: level.span,
-        hint: 'nothing may follow #!else and #!endif on their line, not even a comment',
-      })
+      this.report.error(
+        'preprocessor/unclosed-condition',
+        `this #!${level.word} has no #!endif`,
+        level.span,
+        'nothing may follow #!else and #!endif on their line, not even a comment',
+      )
     return { tokens: this.#tokens, defines: this.defines.all(), files: this.#files }
   }
 
@@ -131,13 +126,12 @@ class Preprocessor implements DirectiveContext {
       return
     }
     input.position = input.text.length
-    this.report({
-      severity: 'error',
-      code: 'syntax/unclosed-comment',
-      message: 'this comment does not end',
-      span: this.#span(input, start, start + 2),
-      hint: 'comments nest: each /* needs its own */',
-    })
+    this.report.error(
+      'syntax/unclosed-comment',
+      'this comment does not end',
+      this.#span(input, start, start + 2),
+      'comments nest: each /* needs its own */',
+    )
   }
 
   /** A comment that begins in a define goes on in the line where the define is used. */
@@ -183,13 +177,12 @@ class Preprocessor implements DirectiveContext {
   #isOnlyComment(directive: { word: string; text: string; from: number; span: Span }): boolean {
     if (directive.word !== 'else' && directive.word !== 'endif') return false
     if (isLineEnd(directive.text, directive.from)) return false
-    this.report({
-      severity: 'warning',
-      code: 'preprocessor/only-a-comment',
-      message: `something follows #!${directive.word} on its line, so it counts as a comment`,
-      span: directive.span,
-      hint: 'put what follows on a line of its own',
-    })
+    this.report.warning(
+      'preprocessor/only-a-comment',
+      `something follows #!${directive.word} on its line, so it counts as a comment`,
+      directive.span,
+      'put what follows on a line of its own',
+    )
     return true
   }
 
@@ -197,13 +190,12 @@ class Preprocessor implements DirectiveContext {
     if (dialects.has(directive.word)) return
     const meant = suggest(directive.word, directiveWords)
     if (meant === null) return
-    this.report({
-      severity: 'warning',
-      code: 'preprocessor/unknown-directive',
-      message: `there is no directive #!${directive.word}, so this line is a comment`,
-      span: directive.span,
-      hint: `did you mean #!${meant}?`,
-    })
+    this.report.warning(
+      'preprocessor/unknown-directive',
+      `there is no directive #!${directive.word}, so this line is a comment`,
+      directive.span,
+      `did you mean #!${meant}?`,
+    )
   }
 
   /** Goes to the next directive that can end the skipped part, wherever in a line it stands, comments included. */
@@ -225,13 +217,12 @@ class Preprocessor implements DirectiveContext {
     const start = blankEnd(input.text, input.position)
     const lexeme = start < input.text.length ? readLexeme(input.text, start) : null
     if (lexeme?.type !== StringToken || input.text.charAt(start) !== '"' || lexeme.problem !== undefined) {
-      this.report({
-        severity: 'error',
-        code: 'preprocessor/file-name',
-        message: 'the name of a file in double quotes is missing',
+      this.report.error(
+        'preprocessor/file-name',
+        'the name of a file in double quotes is missing',
         span,
-        hint: `${word} "other.cfg"; a define is not expanded here`,
-      })
+        `${word} "other.cfg"; a define is not expanded here`,
+      )
       input.position = start
       return
     }
@@ -245,19 +236,18 @@ class Preprocessor implements DirectiveContext {
   #readFile(path: string, span: Span | null, isRequired: boolean): void {
     const problem = this.#includeProblem(path)
     if (problem !== null) {
-      this.report({ severity: 'error', span, ...problem })
+      this.report.error(problem.code, problem.message, span, problem.hint)
       return
     }
     const text = this.host.readFile(path)
     if (text === null) {
       if (isRequired)
-        this.report({
-          severity: 'error',
-          code: 'preprocessor/no-file',
-          message: `${path} cannot be read`,
+        this.report.error(
+          'preprocessor/no-file',
+          `${path} cannot be read`,
           span,
-          hint: 'import_file reads a file only if there is one',
-        })
+          'import_file reads a file only if there is one',
+        )
       return
     }
     this.#filesRead++
@@ -288,7 +278,8 @@ class Preprocessor implements DirectiveContext {
     const lexeme = readLexeme(input.text, start)
     input.position = lexeme.end
     const span = this.#span(input, start, lexeme.end)
-    if (lexeme.problem !== undefined) this.report({ severity: 'error', span, ...lexeme.problem })
+    const { problem } = lexeme
+    if (problem !== undefined) this.report.error(problem.code, problem.message, span, problem.hint)
     if (lexeme.type === Identifier) {
       const word = String(lexeme.value)
       if (includeWords.has(word)) {
@@ -307,13 +298,12 @@ class Preprocessor implements DirectiveContext {
     if (text === undefined || this.isReserved(name)) return false
     const names = this.#inputs.flatMap((input) => (input.origin?.via === undefined ? [] : [input.origin.via]))
     if (names.includes(name) || names.length >= bounds.expansionDepthMax) {
-      this.report({
-        severity: 'error',
-        code: 'preprocessor/endless-define',
-        message: `the text of ${name} contains ${name} again`,
+      this.report.error(
+        'preprocessor/endless-define',
+        `the text of ${name} contains ${name} again`,
         span,
-        hint: `by way of ${[...names, name].join(' -> ')}`,
-      })
+        `by way of ${[...names, name].join(' -> ')}`,
+      )
       return false
     }
     this.#inputs.push({ text, position: 0, file: null, origin: { ...span, via: name } })
@@ -361,13 +351,12 @@ class Preprocessor implements DirectiveContext {
       token.value = text
       return
     }
-    this.report({
-      severity: 'error',
-      code: 'preprocessor/substitution-grows',
-      message: 'the #!subst rules make this text too long',
-      span: token.span,
-      hint: `at most ${bounds.substitutedCharactersMax} characters`,
-    })
+    this.report.error(
+      'preprocessor/substitution-grows',
+      'the #!subst rules make this text too long',
+      token.span,
+      `at most ${bounds.substitutedCharactersMax} characters`,
+    )
   }
 
   /** `loadmodule "tm.so"` defines MOD_tm for what follows. */
@@ -380,13 +369,12 @@ class Preprocessor implements DirectiveContext {
 
   #stop(span: Span): void {
     this.#inputs.length = 0
-    this.report({
-      severity: 'error',
-      code: 'preprocessor/too-long',
-      message: `the script has more than ${bounds.tokensMax} tokens`,
+    this.report.error(
+      'preprocessor/too-long',
+      `the script has more than ${bounds.tokensMax} tokens`,
       span,
-      hint: 'does a define grow by using others twice?',
-    })
+      'does a define grow by using others twice?',
+    )
   }
 
   /** What stands in the text of a define is shown where the define is used. */

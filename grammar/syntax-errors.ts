@@ -72,11 +72,34 @@ const wanted: ReadonlyMap<string, string> = new Map([
 
 /** Has a statement ended since the last error? Then this is another mistake. */
 function isNewStatement(tokens: readonly ScriptToken[], from: number, to: number): boolean {
-  for (let at = from; at < to; at++) {
-    const type = tokens[at]?.tokenType
-    if (type === Semicolon || type === LCurly || type === RCurly) return true
-  }
+  for (let at = from; at < to; at++) if (endsStatement(tokens[at])) return true
   return false
+}
+
+function endsStatement(token: ScriptToken | undefined): boolean {
+  const type = token?.tokenType
+  return type === Semicolon || type === LCurly || type === RCurly
+}
+
+/** Tells whether a place lies in a statement that has a syntax error. */
+export function spoiltStatements(
+  errors: readonly IRecognitionException[],
+  tokens: readonly ScriptToken[],
+): (span: Span) => boolean {
+  const spoilt = new Set<string>()
+  for (const error of errors) {
+    const { index } = describe(error, tokens)
+    let first = index
+    while (first > 0 && !endsStatement(tokens[first - 1])) first--
+    let last = index
+    while (last < tokens.length && !endsStatement(tokens[last])) last++
+    for (const { span } of tokens.slice(first, last + 1)) spoilt.add(placeKey(span))
+  }
+  return (span) => spoilt.has(placeKey(span))
+}
+
+function placeKey(span: Span): string {
+  return `${span.file}:${span.start}`
 }
 
 function reportStumble(stumble: Stumble, tokens: readonly ScriptToken[], report: Report): void {

@@ -100,7 +100,7 @@ function misspelledOperator({ found, next, previous, expected }: Place): Mistake
   const tail = previous === undefined || found.spaced ? undefined : tails.get(previous.image + found.image)
   if (tail !== undefined && previous !== undefined)
     return operatorMistake(previous.image + found.image, previous, found, tail)
-  const single = singles.get(found.image)
+  const single = expected === 'a value' ? undefined : singles.get(found.image)
   if (single !== undefined) return operatorMistake(found.image, found, found, single)
   if (found.tokenType !== Assign || expected === '`=`') return null
   return {
