@@ -248,6 +248,13 @@ const measuredOthers: Row[] = [
   [uri, 'urialias.encode', [], 'example.com~5070~2'],
   ['sips:a@[2001:db8::1]:5061', 'urialias.encode', [], '[2001:db8::1]~5061~1'],
   ['garbage', 'urialias.encode', [], ''],
+  ['sip:bob@example.com', 're.subst', ['/bob/al/'], 'sip:al@example.com'],
+  ['sip:bob@example.com', 're.subst', ['/(b)(o)/\\2\\1/g'], 'sip:obb@example.com'],
+  ['sip:bob:pw@example.com', 're.subst', ['/^sip:([^:]+).*/X\\1/'], 'Xbob'],
+  ['sip:bob@example.com', 're.subst', ['/nomatch/x/'], 'sip:bob@example.com'],
+  ['sip:bob@example.com', 're.subst', ['/BOB/x/i'], 'sip:x@example.com'],
+  ['sip:bob@example.com', 're.subst', ['/o/42/g'], 'sip:b42b@example.c42m'],
+  ['bob', 're.subst', ['no expression'], null],
 ]
 
 /** From the cookbook of Kamailio 6.1: members that 5.6.3 does not have, or whose results it prints wrongly. */

@@ -5,6 +5,7 @@ import { hashTransformations } from './hash.ts'
 import { lineTransformations } from './line.ts'
 import { nameAddrTransformations, toBodyTransformations } from './name-addr.ts'
 import { paramTransformations } from './param.ts'
+import { regexTransformations } from './regex.ts'
 import { stringTransformations } from './string.ts'
 import { uriTransformations } from './uri.ts'
 import { urlTransformations } from './url.ts'
@@ -26,6 +27,7 @@ export const transformations: Transformations = keepUndefined({
   ...toBodyTransformations,
   ...lineTransformations,
   ...addressTransformations,
+  ...regexTransformations,
   ...valueTransformations,
   ...urlTransformations,
 })
