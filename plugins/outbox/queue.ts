@@ -1,0 +1,168 @@
+import { type Clock, ExpiryQueue, type Log, type Table } from '../../src/plugin/index.ts'
+
+/**
+ * Messages that wait for their recipients, in order, in a durable table. In memory is only what the bounds and the
+ * order need; bodies stay in the store until they are sent.
+ */
+export interface StoredMessage {
+  readonly aor: string
+  /** Complete header values of the request as it came. */
+  readonly from: string
+  readonly to: string
+  readonly contentType: string
+  readonly body: string
+  /** Unix milliseconds. */
+  readonly storedAt: number
+  readonly expiresAt: number
+  readonly callId: string
+  /** How often it was sent without an answer: from the second time on it may be a duplicate. */
+  readonly attempts: number
+}
+
+export interface QueueBounds {
+  readonly messagesPerAorMax: number
+  readonly bytesPerAorMax: number
+  readonly bytesMax: number
+}
+
+export interface Entry {
+  readonly key: string
+  readonly aor: string
+  readonly bytes: number
+  /** Monotonic milliseconds. */
+  readonly expiresAt: number
+}
+
+/** Header fields and bookkeeping of one message, in octets: what a message costs besides its text. */
+const overheadBytes = 256
+
+export class Outbox {
+  readonly #table: Table<StoredMessage>
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #bounds: QueueBounds
+  readonly #byAor = new Map<string, Entry[]>()
+  readonly #expiry: ExpiryQueue<Entry>
+  #bytes = 0
+  #count = 0
+  #lastKey = 0
+
+  constructor(table: Table<StoredMessage>, bounds: QueueBounds, clock: Clock, log: Log) {
+    this.#table = table
+    this.#bounds = bounds
+    this.#clock = clock
+    this.#log = log
+    this.#expiry = new ExpiryQueue(clock.now(), (entry) => entry.expiresAt)
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  aors(): IterableIterator<string> {
+    return this.#byAor.keys()
+  }
+
+  of(aor: string): readonly Entry[] {
+    return this.#byAor.get(aor) ?? []
+  }
+
+  read(entry: Entry): StoredMessage | undefined {
+    return this.#table.get(entry.key)
+  }
+
+  /** Reads what a restart left behind. */
+  restore(): void {
+    const toMonotonic = this.#clock.now() - this.#clock.wall()
+    for (const [key, message] of this.#table.entries()) {
+      const expiresAt = message.expiresAt + toMonotonic
+      if (expiresAt <= this.#clock.now()) this.#erase(key)
+      else this.#note({ key, aor: message.aor, bytes: bytesOf(message), expiresAt })
+    }
+  }
+
+  hasRoomFor(message: StoredMessage): boolean {
+    const bytes = bytesOf(message)
+    const waiting = this.of(message.aor)
+    let own = bytes
+    for (const entry of waiting) own += entry.bytes
+    const { messagesPerAorMax, bytesPerAorMax, bytesMax } = this.#bounds
+    return waiting.length < messagesPerAorMax && own <= bytesPerAorMax && this.#bytes + bytes <= bytesMax
+  }
+
+  /** Fulfilled when a crash cannot undo it; rejects, with nothing kept, if the store refuses. */
+  async put(message: StoredMessage): Promise<void> {
+    const entry: Entry = {
+      key: this.#newKey(message.aor),
+      aor: message.aor,
+      bytes: bytesOf(message),
+      expiresAt: message.expiresAt + this.#clock.now() - this.#clock.wall(),
+    }
+    this.#note(entry)
+    try {
+      await this.#table.put(entry.key, message)
+    } catch (error) {
+      this.#forget(entry)
+      throw error
+    }
+  }
+
+  /** Told before it is sent: after a crash the recipient may get it a second time, and is told so. */
+  noteAttempt(entry: Entry, message: StoredMessage): void {
+    this.#table.put(entry.key, { ...message, attempts: message.attempts + 1 }).catch((error) => {
+      this.#log.warn({ err: error, aor: entry.aor }, 'an attempt of delivery could not be noted')
+    })
+  }
+
+  remove(entry: Entry): void {
+    this.#forget(entry)
+    this.#erase(entry.key)
+  }
+
+  /** Takes out what has expired. */
+  expire(): readonly Entry[] {
+    const due = this.#expiry.due(this.#clock.now()).filter((entry) => this.of(entry.aor).includes(entry))
+    for (const entry of due) this.remove(entry)
+    return due
+  }
+
+  #note(entry: Entry): void {
+    const waiting = this.#byAor.get(entry.aor)
+    if (waiting === undefined) this.#byAor.set(entry.aor, [entry])
+    else waiting.push(entry)
+    this.#expiry.add(entry)
+    this.#bytes += entry.bytes
+    this.#count++
+  }
+
+  #forget(entry: Entry): void {
+    const waiting = this.#byAor.get(entry.aor)
+    const index = waiting?.indexOf(entry) ?? -1
+    if (waiting === undefined || index < 0) return
+    waiting.splice(index, 1)
+    if (waiting.length === 0) this.#byAor.delete(entry.aor)
+    this.#expiry.remove(entry)
+    this.#bytes -= entry.bytes
+    this.#count--
+  }
+
+  #erase(key: string): void {
+    this.#table.remove(key).catch((error) => {
+      this.#log.warn({ err: error }, 'a message could not be removed from the outbox')
+    })
+  }
+
+  /** Sorts by recipient, then by time: octets as hexadecimal digits, then microseconds that never repeat. */
+  #newKey(aor: string): string {
+    this.#lastKey = Math.max(this.#lastKey + 1, this.#clock.wall() * 1000)
+    return `${Buffer.from(aor, 'latin1').toString('hex')}/${this.#lastKey.toString().padStart(17, '0')}`
+  }
+}
+
+export function bytesOf({ body, from, to, contentType }: StoredMessage): number {
+  return body.length + from.length + to.length + contentType.length + overheadBytes
+}
