@@ -1,5 +1,5 @@
 import { compiler } from '../../grammar/compile.ts'
-import { type Diagnostic, diagnosticToJson, renderDiagnostic } from '../../grammar/diagnostics.ts'
+import { type Diagnostic, diagnosticJson, renderDiagnostic } from '../../grammar/diagnostics.ts'
 import { loadScript } from '../script/engine.ts'
 import { readScript } from './script-file.ts'
 
@@ -24,7 +24,7 @@ export async function check(paths: readonly string[], options: CheckOptions): Pr
     if (options.json !== true) report(path, diagnostics)
   }
   if (options.json === true) {
-    process.stdout.write(`${JSON.stringify({ diagnostics: all.map(diagnosticToJson) }, null, 2)}\n`)
+    process.stdout.write(`${JSON.stringify({ diagnostics: all.map(diagnosticJson) }, null, 2)}\n`)
   }
   return all.some(({ severity }) => severity === 'error') ? 1 : 0
 }

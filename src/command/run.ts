@@ -91,7 +91,7 @@ function announce(server: Server, script: string, options: RunOptions, log: Log)
     log.warn({ code: diagnostic.code }, renderDiagnostic(diagnostic, readScript, { colour: false }))
   }
   const sockets = server.transport.sockets.map(({ label }) => label)
-  const modules = server.loaded.plugins.map(({ name }) => name)
+  const modules = server.loaded.plugins.map(({ definition }) => definition.name)
   log.info(
     {
       version,
@@ -145,8 +145,7 @@ function complain(error: unknown, log: Log): void {
 function dropPrivileges(options: RunOptions, log: Log): void {
   if (options.group !== undefined) process.setgid?.(numericIfPossible(options.group))
   if (options.user !== undefined) {
-    if (options.group === undefined)
-      process.initgroups?.(numericIfPossible(options.user), process.getgid?.() ?? 0)
+    process.setgroups?.([])
     process.setuid?.(numericIfPossible(options.user))
     log.info({ user: options.user }, `runs as ${options.user} from here on`)
   }
