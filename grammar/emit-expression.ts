@@ -95,10 +95,18 @@ export class ExpressionEmitter {
     return form === 'bool' ? text : `(${form === 'int' ? text : `toInt(c, ${text})`} > 0)`
   }
 
-  /** The rc of a call as it is. The caller looks whether the script ended. */
-  rc(call: ResolvedCall | ResolvedRouteCall): string {
+  /** A call as a statement: what stands before it, and the assignment of its rc. */
+  call(call: ResolvedCall | ResolvedRouteCall): { readonly at: string; readonly rc: string } {
     this.calls = true
-    return call.op === 'call' ? this.#functionCall(call) : this.#routeCall(call)
+    const rc = call.op === 'call' ? this.#functionCall(call) : this.#routeCall(call, 'c.rc')
+    return { at: this.#at(call), rc: `c.rc = ${rc}` }
+  }
+
+  /** The rc of a call as it is. The caller looks whether the script ended. */
+  #rc(call: ResolvedCall | ResolvedRouteCall): string {
+    this.calls = true
+    const rc = call.op === 'call' ? this.#functionCall(call) : this.#routeCall(call, '0')
+    return `(${this.#at(call)}, c.rc = ${rc})`
   }
 
   /** Assigns; yields whether it worked, as a boolean. */
@@ -112,8 +120,8 @@ export class ExpressionEmitter {
 
   /** A bare call keeps its rc as it is; what undefined makes of a slot is 0. */
   assignedValue({ target, value }: ResolvedAssignment): string {
-    if (value.op === 'call') return `kept(c, ${this.rc(value)})`
-    if (value.op === 'route') return this.rc(value)
+    if (value.op === 'call') return `kept(c, ${this.#rc(value)})`
+    if (value.op === 'route') return this.#rc(value)
     const text = this.value(value)
     return target.op === 'slot' && this.#kinds(value) & Kind.nothing ? `(${text} ?? 0)` : text
   }
@@ -173,9 +181,9 @@ export class ExpressionEmitter {
       case 'format':
         return { text: this.#formatCode(expression), form: 'text' }
       case 'call':
-        return { text: `(${this.rc(expression)} > 0 || stopped(c))`, form: 'bool' }
+        return { text: `(${this.#rc(expression)} > 0 || stopped(c))`, form: 'bool' }
       case 'route':
-        return { text: `(${this.rc(expression)} > 0)`, form: 'bool' }
+        return { text: `(${this.#rc(expression)} > 0)`, form: 'bool' }
       case 'assign':
         return { text: this.assignment(expression), form: 'bool' }
       case 'match':
@@ -375,10 +383,7 @@ export class ExpressionEmitter {
     const args = call.args.map((argument) => this.#argument(argument, checks))
     const invocation = `f${call.reference}(${['c', ...args].join(', ')})`
     const result = call.declaration.waits === true ? this.#awaited(invocation) : invocation
-    const set = `c.rc = ${result}`
-    const at = this.#at(call)
-    if (checks.length === 0) return `(${at}, ${set})`
-    return `(${at}, ${checks.join(' || ')} ? badArgument(c) : (${set}))`
+    return checks.length === 0 ? result : `${checks.join(' || ')} ? -1 : ${result}`
   }
 
   /** Only what really waits costs a turn of the event loop. */
@@ -434,23 +439,22 @@ export class ExpressionEmitter {
     return temporary
   }
 
-  #routeCall(call: ResolvedRouteCall): string {
-    const at = this.#at(call)
-    if (typeof call.target !== 'string') return `(${at}, ${this.#dynamicRouteCall(call.target)})`
+  /** @param unknown what becomes of $rc if there is no route of that name */
+  #routeCall(call: ResolvedRouteCall, unknown: string): string {
+    if (typeof call.target !== 'string') return this.#dynamicRouteCall(call.target, unknown)
     const route = this.#names.routeNamed.get(call.target)
     if (route === undefined) return '0'
     const { isAsync, isRecursive } = this.#names.flow
     const invocation = `${isAsync[route.index] ? 'await ' : ''}${route.functionName}(c)`
-    if (!isRecursive[route.index]) return `(${at}, c.rc = ${invocation})`
-    return `(${at}, ${guarded(invocation)})`
+    return isRecursive[route.index] ? guarded(invocation) : invocation
   }
 
-  #dynamicRouteCall(target: ResolvedExpression): string {
+  #dynamicRouteCall(target: ResolvedExpression, unknown: string): string {
     const name = this.#temporary()
     const found = this.#temporary()
     const invocation = `${this.#names.flow.dynamicIsAsync && this.#isAsync ? 'await ' : ''}${found}(c)`
     const find = `(${found} = named.get(${name} = ${this.text(target)})) === undefined`
-    return `${find} ? unknownRoute(c, ${name}) : ${guarded(invocation)}`
+    return `${find} ? unknownRoute(c, ${name}, ${unknown}) : ${guarded(invocation)}`
   }
 
   #at(call: ResolvedCall | ResolvedRouteCall): string {
@@ -479,7 +483,7 @@ const comparisons: ReadonlyMap<string, string> = new Map([
 
 /** One route deeper, and back; -1 if that is too deep. */
 function guarded(invocation: string): string {
-  return `mayEnter(c) ? (c.depth++, c.rc = ${invocation}, c.depth--, c.rc) : -1`
+  return `enter(c) ? left(c, ${invocation}) : -1`
 }
 
 /** A JavaScript literal. */

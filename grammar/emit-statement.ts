@@ -117,7 +117,8 @@ class RouteEmitter {
       this.#assignment(statement, mode)
       return
     }
-    const rc = this.#expressions.rc(expression)
+    const { at, rc } = this.#expressions.call(expression)
+    lines.add(at)
     if (expression.op === 'call') {
       this.#fallible(`if (ends(c, ${rc})) return c.rc`, span, () => lines.add('c.rc = -1'))
     } else {

@@ -44,7 +44,6 @@ export const operatorNames = [
   'prepared',
   'intArgument',
   'flagArgument',
-  'badArgument',
   'readNamed',
   'writeNamed',
   'readSlot',
@@ -54,7 +53,8 @@ export const operatorNames = [
   'kept',
   'leave',
   'caught',
-  'mayEnter',
+  'enter',
+  'left',
   'unknownRoute',
   'runaway',
 ] as const

@@ -91,11 +91,6 @@ export function createOperators(host: RunHost, slotNames: readonly string[]) {
     return failed
   }
 
-  function badArgument(context: RunContext): number {
-    context.rc = -1
-    return -1
-  }
-
   /** A variable whose name in parentheses is known at run time only. */
   function readNamed(
     context: RunContext,
@@ -155,18 +150,20 @@ export function createOperators(host: RunHost, slotNames: readonly string[]) {
     return true
   }
 
-  /** True if one more route may be entered. */
-  function mayEnter(context: RunContext): boolean {
-    if (context.depth < host.routeDepthMax) return true
-    host.warn(context, `more than ${host.routeDepthMax} routes inside each other`)
-    context.rc = -1
-    return false
+  /** One route deeper; false if that is too deep. */
+  function enter(context: RunContext): boolean {
+    if (context.depth >= host.routeDepthMax) {
+      host.warn(context, `more than ${host.routeDepthMax} routes inside each other`)
+      return false
+    }
+    context.depth++
+    return true
   }
 
-  /** Leaves $rc as it is (measured). */
-  function unknownRoute(context: RunContext, name: string): number {
+  /** What becomes of $rc is the caller's to say: a statement leaves it as it is (measured). */
+  function unknownRoute(context: RunContext, name: string, rc: number): number {
     host.unknownRoute(context, name)
-    return -1
+    return rc
   }
 
   function runaway(context: RunContext): void {
@@ -195,7 +192,6 @@ export function createOperators(host: RunHost, slotNames: readonly string[]) {
     prepared,
     intArgument,
     flagArgument,
-    badArgument,
     readNamed,
     writeNamed,
     readSlot,
@@ -205,7 +201,8 @@ export function createOperators(host: RunHost, slotNames: readonly string[]) {
     kept,
     leave,
     caught,
-    mayEnter,
+    enter,
+    left,
     unknownRoute,
     runaway,
   }
@@ -231,6 +228,11 @@ function ends(context: RunContext, rc: number): boolean {
 /** The rc of a call whose value is kept: `$var(x) = f()`. */
 function kept(context: RunContext, rc: number): number {
   if (rc === 0 && context.ended === 0) context.ended = 1
+  return rc
+}
+
+function left(context: RunContext, rc: number): number {
+  context.depth--
   return rc
 }
 
