@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type Server, startServer } from '../server.ts'
+import { type Server, type ServerOptions, startServer } from '../server.ts'
 import { memoryStore } from '../store/memory.ts'
 import type { Store } from '../store/table.ts'
 import type { ListenRequest } from '../transport/socket.ts'
@@ -41,6 +41,8 @@ export interface LadderOptions<Name extends string = never, Nat extends string =
   /** Milliseconds from host to host. Default 1. */
   readonly delayMs?: number
   readonly store?: Store
+  /** What runs as the router instead of ours: for tests of ladders themselves. */
+  readonly start?: (options: ServerOptions) => Promise<Server>
 }
 
 /** What a test can reach beside its agents. */
@@ -111,7 +113,8 @@ async function setStage<Name extends string>(
   const addresses = [options.router ?? '192.0.2.1'].flat()
   const [address = '192.0.2.1', ...others] = addresses
   const host = network.host('router', { address, addresses: others })
-  const server = await startServer({
+  const start = options.start ?? startServer
+  const server = await start({
     script:
       typeof script === 'string'
         ? { path: resolve(script) }
