@@ -40,7 +40,8 @@ export function redactFields(fields: LogFields): LogFields {
 export function redactText(text: string): string {
   return text
     .replace(/(authorization[ \t]{0,8}:)[^\r\n]+/gi, `$1 ${redacted}`)
-    .replace(/(\b(?:response|password|passwd|ha1)[ \t]?=[ \t]?"?)[^\s",;"]{1,128}/gi, `$1${redacted}`)
+    .replace(/(\bresponse[ \t]?=[ \t]?"?)[0-9a-f]{16,128}/gi, `$1${redacted}`)
+    .replace(/(\b(?:password|passwd|ha1)[ \t]?=[ \t]?"?)[^\s",;"]{1,128}/gi, `$1${redacted}`)
     .replace(/(:\/\/[^\s:@/]{1,128}):[^\s@/]{1,128}@/g, `$1:${redacted}@`)
     .replace(/(\bsips?:[^\s:@<>;,]{1,128}):[^\s@<>;,]{1,128}@/gi, `$1:${redacted}@`)
 }
