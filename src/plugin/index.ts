@@ -66,7 +66,14 @@ export {
 } from '../sip/bytes.ts'
 export { createEditList, type EditList } from '../sip/edit.ts'
 export { HeaderId, headerId, headerKey } from '../sip/header-id.ts'
-export { type BodyPart, bodyParts, type ContentType, parseContentType } from '../sip/headers/content-type.ts'
+export {
+  type BodyPart,
+  bodyParts,
+  type ContentType,
+  type Multipart,
+  parseContentType,
+  parseMultipart,
+} from '../sip/headers/content-type.ts'
 export {
   type AuthValue,
   parseChallenges,
@@ -112,6 +119,7 @@ export {
 } from '../sip/uri.ts'
 export type { Table } from '../store/table.ts'
 export type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
+export { acceptedParams } from './accepted.ts'
 export type { PluginHost, ScriptHost } from './host.ts'
 export { levelOfDebug, logLevel } from './log-level.ts'
 export {
