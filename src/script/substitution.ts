@@ -64,6 +64,11 @@ export function matchesByLine(pattern: Pattern, subject: string, isGlobal: boole
   return found
 }
 
+/** The matches of a pattern that sees the whole text. */
+export function matchesAtOnce(pattern: Pattern, subject: string, isGlobal: boolean): (readonly number[])[] {
+  return addMatches(pattern, subject, 0, isGlobal, [])
+}
+
 /** True if any line of the text matches. */
 export function testByLine(pattern: Pattern, subject: string): boolean {
   return matchesByLine(pattern, subject, false).length > 0

@@ -24,8 +24,10 @@ export function parseContentType(value: string): ContentType | null {
 
 /** One part of a multipart body: RFC 2046 §5.1. Offsets count from the start of the body. */
 export interface BodyPart {
-  /** Where its delimiter line starts, CRLF before it included. */
+  /** Where its delimiter line starts. */
   readonly start: number
+  /** Where the next delimiter starts. */
+  readonly end: number
   readonly headersStart: number
   readonly headers: string
   readonly contentStart: number
@@ -38,21 +40,33 @@ export interface BodyPart {
 const partsMax = 64
 
 /** The parts of a multipart body in order; [] if it is none or cannot be read. */
-export function bodyParts(body: string, contentType: ContentType): BodyPart[] {
+export function bodyParts(body: string, contentType: ContentType): readonly BodyPart[] {
+  return parseMultipart(body, contentType)?.parts ?? []
+}
+
+export interface Multipart {
+  readonly boundary: string
+  readonly parts: readonly BodyPart[]
+  /** Where the closing delimiter starts. */
+  readonly closingStart: number
+}
+
+/** Null if the body is no multipart, or its closing delimiter is missing. */
+export function parseMultipart(body: string, contentType: ContentType): Multipart | null {
   const boundary = contentType.mediaType.startsWith('multipart/')
     ? paramOf(contentType.params, 'boundary')
     : null
-  if (boundary === null || boundary === '') return []
+  if (boundary === null || boundary === '') return null
   const delimiter = `--${boundary}`
   const parts: BodyPart[] = []
   let at = delimiterAt(body, delimiter, 0)
-  while (at !== -1 && parts.length < partsMax && !body.startsWith('--', at + delimiter.length)) {
+  while (at !== -1 && !body.startsWith('--', at + delimiter.length)) {
     const next = delimiterAt(body, delimiter, at + delimiter.length)
-    if (next === -1) break
+    if (next === -1 || parts.length === partsMax) return null
     parts.push(partBetween(body, at, at + delimiter.length, next))
     at = next
   }
-  return parts
+  return at === -1 ? null : { boundary, parts, closingStart: at }
 }
 
 /** A delimiter stands at the start of a line. */
@@ -70,7 +84,7 @@ function partBetween(body: string, start: number, afterDelimiter: number, next: 
   const headers = body.slice(headersStart, headersEnd)
   const written = /^content-type[ \t]*:[ \t]*([^\r\n]*)/im.exec(headers)?.[1] ?? ''
   const mediaType = parseContentType(written)?.mediaType ?? 'text/plain'
-  return { start, headersStart, headers, contentStart, contentEnd, mediaType }
+  return { start, end: next, headersStart, headers, contentStart, contentEnd, mediaType }
 }
 
 function splitPart(
