@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type Server, type ServerOptions, startServer } from '../server.ts'
+import { ScriptRejected, type Server, type ServerOptions, startServer } from '../server.ts'
 import { memoryStore } from '../store/memory.ts'
 import type { Store } from '../store/table.ts'
 import type { ListenRequest } from '../transport/socket.ts'
@@ -50,7 +50,8 @@ export interface World {
   readonly network: SimulatedNetwork
   readonly clock: SimulatedClock
   readonly log: CollectingLog
-  readonly server: Server
+  /** The router that runs: its metrics, sockets, script. */
+  readonly running: Server
   readonly router: Endpoint
   readonly nats: Readonly<Record<string, NatBox>>
   /** Lets time pass. */
@@ -86,7 +87,7 @@ export async function playLadder<Name extends string = never>(
   } catch (error) {
     throw explained(error, stage)
   } finally {
-    await stage.cast.server.stop(0)
+    await stage.cast.running.stop(0)
   }
   const { network, log } = stage.cast
   return { captured: network.captured, text: ladderText(network.captured), log }
@@ -113,8 +114,8 @@ async function setStage<Name extends string>(
   const addresses = [options.router ?? '192.0.2.1'].flat()
   const [address = '192.0.2.1', ...others] = addresses
   const host = network.host('router', { address, addresses: others })
-  const start = options.start ?? startServer
-  const server = await start({
+  const startWith = orExplain(options.start ?? startServer)
+  const running = await startWith({
     script:
       typeof script === 'string'
         ? { path: resolve(script) }
@@ -128,7 +129,7 @@ async function setStage<Name extends string>(
     ...(options.defines && { defines: new Map(Object.entries(options.defines)) }),
     environment: (name) => options.environment?.[name] ?? null,
   })
-  const socket = server.sockets.sockets[0]
+  const socket = running.sockets.sockets[0]
   const router = { address: socket?.address ?? address, port: socket?.port ?? 5060 }
   const nats: Record<string, NatBox> = {}
   for (const [name, nat] of Object.entries<NatOptions>(options.nats ?? {})) nats[name] = network.nat(nat)
@@ -152,14 +153,30 @@ async function setStage<Name extends string>(
     network,
     clock,
     log,
-    server,
+    running,
     router,
     nats,
     agent,
     advance: (milliseconds) => clock.advance(milliseconds),
     ladder: () => ladderText(network.captured),
   }
-  return { cast: { ...agents, ...world } as Cast<Name>, steps }
+  return { cast: { ...world, ...agents } as Cast<Name>, steps }
+}
+
+/** A script with errors: the test says which. */
+function orExplain(start: (options: ServerOptions) => Promise<Server>) {
+  return async (options: ServerOptions): Promise<Server> => {
+    try {
+      return await start(options)
+    } catch (error) {
+      if (!(error instanceof ScriptRejected)) throw error
+      const found = error.diagnostics.map(({ severity, code, span, message, hint }) => {
+        const place = span === null ? '' : ` line ${span.line}, column ${span.column}`
+        return `${severity} ${code}${place}: ${message}${hint === undefined ? '' : ` (${hint})`}`
+      })
+      throw new Error([error.message, ...found].join('\n'))
+    }
+  }
 }
 
 function listenOn(address: string): ListenRequest {
