@@ -277,6 +277,7 @@ export default definePlugin({
       await devices.reload()
       await credentials.reload()
     }
+    let isClosed = false
     await reloadNames()
     await tables.reload()
 
@@ -286,7 +287,7 @@ export default definePlugin({
       if (forgetOn.icmp && !isLocalError(code)) forgetFlow(flow, 'icmp')
     })
     host.proxy.onBranchEnd((end) => {
-      const found = learner.find(end.target.ruid)
+      const found = isClosed ? null : learner.find(end.target.ruid)
       if (found === null || found.binding.flow === null) return
       const { location, binding } = found
       const flow = found.binding.flow
@@ -361,6 +362,10 @@ export default definePlugin({
             }
           },
         },
+      },
+      close() {
+        isClosed = true
+        learner.close()
       },
       rpc: learnCommands({ host, usrloc, learner, tables, events, aorRules, reloadNames }),
     }

@@ -60,6 +60,7 @@ export class Learner {
   readonly #settings: LearnerSettings
   readonly bounds: LearnedBounds
   readonly #events: Counter
+  readonly #unsubscribe: (() => void)[] = []
   /** Changes of flow in the current minute, by binding. */
   readonly #moves = new Map<string, { minute: number; count: number }>()
 
@@ -70,6 +71,11 @@ export class Learner {
     this.#events = events
     this.bounds = new LearnedBounds(settings.bounds)
     usrloc.onTable((location) => this.#follow(location))
+  }
+
+  /** After a reload another learner listens. */
+  close(): void {
+    for (const stop of this.#unsubscribe) stop()
   }
 
   learn(context: RouteContext, location: Location, claim: AcceptedClaim): LearnResult {
@@ -265,7 +271,7 @@ export class Learner {
 
   /** Counts what lies in a table, whoever put it there: also what a restart brought back. */
   #follow(location: Location): void {
-    location.onChange((cause, binding, before) => {
+    const stop = location.onChange((cause, binding, before) => {
       const gone = cause === 'removed' || cause === 'expired'
       if (before?.origin === 'learned' && before.flow !== null) {
         this.bounds.forget(before, this.scopeOf(before.flow.flow))
@@ -279,6 +285,7 @@ export class Learner {
       if (!gone && (binding.origin === 'registered' || binding.origin === 'static'))
         this.#yield(location, binding)
     })
+    this.#unsubscribe.push(stop)
     for (const binding of location.all()) {
       if (binding.origin === 'learned' && binding.flow !== null) {
         this.bounds.note(binding, this.scopeOf(binding.flow.flow))

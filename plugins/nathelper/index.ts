@@ -245,6 +245,7 @@ export default definePlugin({
         rr_count: { read: ({ message }) => recordRoutes(message).length },
         rr_top_count: { read: ({ message }) => topmostHop(recordRoutes(message)) },
       },
+      close: () => pinger?.close(),
       rpc: {
         'nathelper.enable_ping'([on]) {
           if (pinger !== null) pinger.isEnabled = Number(on) !== 0

@@ -52,6 +52,7 @@ export class Pinger {
   readonly #settings: PingSettings
   readonly #byRuid = new Map<string, Pinged>()
   readonly #queue: ExpiryQueue<Pinged>
+  readonly #unsubscribe: (() => void)[] = []
   #counter = 0
   isEnabled = true
 
@@ -61,15 +62,21 @@ export class Pinger {
     this.#queue = new ExpiryQueue(host.clock.now(), (pinged: Pinged) => pinged.nextAt)
     usrloc.onTable((location) => {
       for (const binding of location.all()) this.#follow(location, binding)
-      location.onChange((cause, binding) => {
+      const stop = location.onChange((cause, binding) => {
         if (cause === 'removed' || cause === 'expired') this.#forget(binding.ruid)
         else this.#follow(location, binding)
       })
+      this.#unsubscribe.push(stop)
     })
   }
 
   get count(): number {
     return this.#byRuid.size
+  }
+
+  close(): void {
+    this.isEnabled = false
+    for (const stop of this.#unsubscribe) stop()
   }
 
   /** Once a second. */

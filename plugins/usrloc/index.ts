@@ -3,7 +3,6 @@ import {
   type Binding,
   type ChangeCause,
   definePlugin,
-  FlowTable,
   Location,
   type PluginHost,
   type StoredBinding,
@@ -11,6 +10,7 @@ import {
 import { type MatchingMode, type UsrlocExports, ulcNote } from './exports.ts'
 import { locationCommands } from './rpc.ts'
 import { ulcRecord } from './ulc-record.ts'
+import { worldOf } from './world.ts'
 
 /** Milliseconds between two looks at what has expired. An expired binding is invisible before it is removed. */
 const expiryInterval = 1_000
@@ -169,11 +169,11 @@ export default definePlugin({
 
   setup(host, params) {
     const aorRules: AorRules = { useDomain: params.use_domain !== 0, caseSensitive: false, realmPrefix: '' }
-    const flows = new FlowTable()
-    const tables = new Map<string, Location>()
+    const kind = `${params.db_mode === 0 ? 'memory' : 'store'} ${params.use_domain === 0 ? 'user' : 'user@domain'}`
+    const world = worldOf(host, kind)
+    const { flows, tables } = world
     const tableListeners: ((location: Location) => void)[] = []
-    const prefix = `uloc-${host.random.hex(6)}-`
-    let nextRuid = 0
+    const unsubscribe: (() => void)[] = []
     let isStarted = false
 
     const changes = host.metrics.counter(
@@ -194,13 +194,14 @@ export default definePlugin({
       },
       flows,
       aorRules,
-      newRuid: () => `${prefix}${(nextRuid++).toString(16)}`,
+      newRuid: () => `${world.ruidPrefix}${(world.nextRuid++).toString(16)}`,
       matchingMode: matchingMode(params.matching_mode),
       cseqDelay: params.cseq_delay * 1000,
       natBranchFlags: params.nat_bflag < 0 ? 0 : 1 << params.nat_bflag,
       newestFirst: params.desc_time_order !== 0,
     }
 
+    for (const location of tables.values()) follow(location)
     host.every(expiryInterval, () => {
       for (const location of tables.values()) location.expire()
     })
@@ -210,6 +211,9 @@ export default definePlugin({
       variables: {},
       exports: usrloc,
       rpc: locationCommands(usrloc, host, { hashSize: params.hash_size }),
+      close() {
+        for (const stop of unsubscribe) stop()
+      },
       start() {
         isStarted = true
         for (const name of ['location', ...params.preload]) usrloc.table(name)
@@ -223,9 +227,13 @@ export default definePlugin({
       const location = new Location({ name, clock, log, sockets, flows, table })
       tables.set(name, location)
       for (const listener of tableListeners) listener(location)
-      location.onChange((cause, binding) => heard(cause, binding, location))
+      follow(location)
       if (isStarted) restore(location)
       return location
+    }
+
+    function follow(location: Location): void {
+      unsubscribe.push(location.onChange((cause, binding) => heard(cause, binding, location)))
     }
 
     function heard(cause: ChangeCause, binding: Binding, location: Location): void {

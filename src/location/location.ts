@@ -100,8 +100,13 @@ export class Location {
     return this.#byRuid.values()
   }
 
-  onChange(listener: ChangeListener): void {
+  /** Until what it returns is called. */
+  onChange(listener: ChangeListener): () => void {
     this.#listeners.push(listener)
+    return () => {
+      const index = this.#listeners.indexOf(listener)
+      if (index >= 0) this.#listeners.splice(index, 1)
+    }
   }
 
   /**
