@@ -159,11 +159,11 @@ class RouteEmitter {
     const then = () => this.#sequence(statement.whenTrue, mode)
     const otherwise = () => this.#sequence(statement.whenFalse, mode)
     if (!hasElse && mode.kind !== 'last') {
-      lines.block(`if (${condition})`, then, this.#unmapped(condition, statement))
+      lines.block(`if ${parenthesized(condition)}`, then, this.#unmapped(condition, statement))
       this.#done('1', mode)
       return
     }
-    lines.add(`if (${condition}) {`, this.#unmapped(condition, statement))
+    lines.add(`if ${parenthesized(condition)} {`, this.#unmapped(condition, statement))
     lines.indented(then)
     lines.add('} else {')
     lines.indented(otherwise)
@@ -176,10 +176,7 @@ class RouteEmitter {
     const code = expressions.truth(condition)
     this.#at(statement, 'if')
     if (!expressions.calls && !expressions.mayFail) return code
-    const result = this.#local('false')
-    this.#fallible(`${result} = ${code}`, statement.span, () => undefined)
-    this.#afterCalls()
-    return result
+    return this.#computed(code, 'false', statement)
   }
 
   #unmapped(condition: string, statement: ResolvedIf) {
@@ -198,10 +195,7 @@ class RouteEmitter {
       const code = expressions.truth(statement.condition)
       this.#at(statement, 'while')
       if (expressions.calls || expressions.mayFail) {
-        const result = this.#local('false')
-        this.#fallible(`${result} = ${code}`, statement.span, () => undefined)
-        this.#afterCalls()
-        lines.add(`if (!${result}) break`)
+        lines.add(`if (!${this.#computed(code, 'false', statement)}) break`)
       } else {
         lines.add(`if (!${code}) break`, statement.span)
       }
@@ -223,9 +217,7 @@ class RouteEmitter {
     const code =
       statement.labels === 'number' ? expressions.int(statement.subject) : expressions.text(statement.subject)
     this.#at(statement, 'switch')
-    const subject = this.#local('undefined')
-    this.#fallible(`${subject} = ${code}`, statement.span, () => undefined)
-    this.#afterCalls()
+    const subject = this.#computed(code, 'undefined', statement)
     if (mode.kind === 'last') lines.add(`${mode.name} = 1`)
     const isPatterned = statement.cases.some(({ label }) => typeof label === 'object' && label !== null)
     this.#breakable.push(mode)
@@ -296,10 +288,7 @@ class RouteEmitter {
     const code = expressions.int(value)
     this.#at(statement, statement.op)
     if (!expressions.calls && !expressions.mayFail) return code
-    const result = this.#local(String(failedReturn))
-    this.#fallible(`${result} = ${code}`, statement.span, () => undefined)
-    this.#afterCalls()
-    return result
+    return this.#computed(code, String(failedReturn), statement)
   }
 
   /** The place of a statement whose variables may throw; calls set their own. */
@@ -328,11 +317,45 @@ class RouteEmitter {
     this.#lines.add('}')
   }
 
+  /** A local that holds the value of the code, or the other one if that fails; the script may end here. */
+  #computed(code: string, otherwise: string, { span }: ResolvedStatement): string {
+    if (this.#expressions.mayFail) {
+      const name = this.#local(otherwise)
+      this.#fallible(`${name} = ${code}`, span, () => undefined)
+      this.#afterCalls()
+      return name
+    }
+    const name = `l${this.#locals++}`
+    this.#lines.add(`const ${name} = ${code}`, span)
+    this.#afterCalls()
+    return name
+  }
+
   #local(initial: string): string {
     const name = `l${this.#locals++}`
     this.#lines.add(`let ${name} = ${initial}`)
     return name
   }
+}
+
+/** Without a second pair of parentheses around the whole. */
+function parenthesized(code: string): string {
+  return isWrapped(code) ? code : `(${code})`
+}
+
+/** True if the first parenthesis closes at the end. */
+function isWrapped(code: string): boolean {
+  let depth = 0
+  let isString = false
+  for (let at = 0; at < code.length; at++) {
+    const character = code[at]
+    if (isString && character === '\\') at++
+    else if (character === '"') isString = !isString
+    else if (!isString && character === '(') depth++
+    else if (!isString && character === ')' && --depth === 0) return at === code.length - 1
+    if (depth === 0) return false
+  }
+  return false
 }
 
 const leaves: ReadonlySet<string> = new Set(['return', 'exit', 'drop', 'break'])

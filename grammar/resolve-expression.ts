@@ -48,13 +48,8 @@ export function resolveExpression(resolver: Resolver, expression: Expression): R
       return resolveDefined(resolver, expression.operand)
     case 'builtin':
       return resolveBuiltin(resolver, expression.name, expression.args, expression.span)
+    // The front end has said that a bare word is no value.
     case 'word':
-      resolver.report.error(
-        'script/unknown-word',
-        `${expression.text} is neither a value nor a define`,
-        expression.span,
-        `write "${expression.text}" for a string, or #!define it`,
-      )
       return nothing
   }
 }
@@ -311,10 +306,6 @@ function resolveBuiltin(
 ): ResolvedExpression {
   const resolved = args.map((argument) => resolveExpression(resolver, argument))
   const [first = nothing, second = nothing, third = nothing] = resolved
-  const wanted = name === 'selval' ? 3 : 1
-  if (args.length !== wanted) {
-    resolver.report.error('script/argument-count', `${name} takes ${wanted} arguments`, span)
-  }
   if (name === 'selval') return { op: 'selval', condition: first, whenTrue: second, whenFalse: third }
   refuseInt(resolver, first, name, span)
   return { op: name, operand: first }

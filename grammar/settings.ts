@@ -218,10 +218,16 @@ function constantOf(
     environment: (name) => host.environment(name),
     define: (name) => defines.get(name) ?? null,
   })
-  if (unknown.length === 0) return { kind: 'string', value: expanded, span: value.span }
-  const message = `${unknown[0]} has no value while the script is loaded`
+  const late = unknown[0] ?? variableIn(expanded)
+  if (late === undefined) return { kind: 'string', value: expanded, span: value.span }
+  const message = `${late} has no value while the script is loaded`
   report.error('script/no-value-yet', message, value.span, '$def(NAME) and $env(NAME) have one')
   return null
+}
+
+/** A variable that is still in the text after those of load time were replaced. */
+function variableIn(text: string): string | undefined {
+  return /\$\(?[A-Za-z]\w*/.exec(text)?.[0]
 }
 
 function parameterValue(
