@@ -2,15 +2,10 @@
  * `viaduct/testing`: a router on a simulated network and clock, and agents that play ladders with it. For our own
  * tests, for scripts that people write, and for plugins.
  */
-export {
-  Agent,
-  type AgentOptions,
-  LadderMismatch,
-  type ReceiveOptions,
-  type SendOptions,
-} from './agent.ts'
+export { Agent } from './agent.ts'
 export { type SimulatedClock, simulatedClock } from './clock.ts'
 export { answerChallenge, type Challenge, readChallenge } from './digest.ts'
+export { LadderMismatch, type ReceiveOptions } from './expectation.ts'
 export { ladder } from './ladder.ts'
 export { type LadderTextOptions, ladderText } from './ladder-text.ts'
 export { type CollectingLog, collectingLog, type LogLine } from './log.ts'
@@ -37,3 +32,4 @@ export {
 } from './play.ts'
 export { seededRandom } from './random.ts'
 export { Received } from './received.ts'
+export type { AgentOptions, SendOptions } from './user-agent.ts'

@@ -3,13 +3,14 @@ import { ScriptRejected, type Server, type ServerOptions, startServer } from '..
 import { memoryStore } from '../store/memory.ts'
 import type { Store } from '../store/table.ts'
 import type { ListenRequest } from '../transport/socket.ts'
-import { Agent, type AgentOptions } from './agent.ts'
+import { Agent } from './agent.ts'
 import { type SimulatedClock, simulatedClock } from './clock.ts'
 import { ladderText, sideBySide } from './ladder-text.ts'
 import { type CollectingLog, collectingLog } from './log.ts'
 import type { Endpoint, NatBox, NatOptions } from './nat.ts'
 import { type CapturedDatagram, type SimulatedNetwork, simulatedNetwork } from './network.ts'
 import { seededRandom } from './random.ts'
+import type { AgentOptions } from './user-agent.ts'
 
 /**
  * Plays a ladder: a router with a script on a simulated network, agents around it, and a test that lets them speak.
