@@ -88,7 +88,9 @@ async function start(path: string, options: RunOptions, log: Log): Promise<Serve
 /** What an operator wants to know first: where it listens, what it runs, what it loaded, where it keeps things. */
 function announce(server: Server, script: string, options: RunOptions, log: Log): void {
   for (const diagnostic of server.diagnostics) {
-    log.warn({ code: diagnostic.code }, renderDiagnostic(diagnostic, readScript, { colour: false }))
+    const text = renderDiagnostic(diagnostic, readScript, { colour: false })
+    if (diagnostic.severity === 'note') log.debug({ code: diagnostic.code }, text)
+    else log.warn({ code: diagnostic.code }, text)
   }
   const sockets = server.transport.sockets.map(({ label }) => label)
   const modules = server.loaded.plugins.map(({ definition }) => definition.name)
@@ -131,6 +133,7 @@ async function untilStopped(server: Server, log: Log): Promise<number> {
 function complain(error: unknown, log: Log): void {
   if (error instanceof ScriptRejected) {
     for (const diagnostic of error.diagnostics) {
+      if (diagnostic.severity === 'note') continue
       process.stderr.write(
         `${renderDiagnostic(diagnostic, readScript, { colour: process.stderr.isTTY === true })}\n`,
       )
