@@ -102,11 +102,16 @@ export class ExpressionEmitter {
     return { at: this.#at(call), rc: `c.rc = ${rc}` }
   }
 
-  /** The rc of a call as it is. The caller looks whether the script ended. */
+  /**
+   * The rc of a call as it is. The caller looks whether the script ended. A second call in one expression is not made
+   * if the first one ended the script; Kamailio makes it, and then forgets about the end.
+   */
   #rc(call: ResolvedCall | ResolvedRouteCall): string {
+    const isSecond = this.calls
     this.calls = true
     const rc = call.op === 'call' ? this.#functionCall(call) : this.#routeCall(call, '0')
-    return `(${this.#at(call)}, c.rc = ${rc})`
+    const made = `(${this.#at(call)}, c.rc = ${rc})`
+    return isSecond ? `(c.ended === 0 ? ${made} : 0)` : made
   }
 
   /** Assigns; yields whether it worked, as a boolean. */
