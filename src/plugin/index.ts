@@ -56,6 +56,8 @@ export type { Random } from '../runtime/random.ts'
 export { compilePattern } from '../script/pattern.ts'
 // biome-ignore lint/style/noRestrictedImports: as patterns
 export * from '../script/substitution.ts'
+// biome-ignore lint/style/noRestrictedImports: as patterns
+export { coreHash } from '../script/transformations/hash.ts'
 export {
   flat,
   isToken,

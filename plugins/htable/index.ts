@@ -1,0 +1,384 @@
+import {
+  ArgumentProblem,
+  type Database,
+  definePlugin,
+  type ParamDeclaration,
+  type PluginHost,
+  type RouteContext,
+  type Value,
+} from '../../src/plugin/index.ts'
+import { parseTableDefinition } from './definition.ts'
+import { tableFunctions } from './functions.ts'
+import { HashTable } from './hash-table.ts'
+import { startWalk, step, type Walk, walksOf } from './iterators.ts'
+import { tableCommands } from './rpc.ts'
+import { regular, type Selector, selectorBy, selectorOf } from './selector.ts'
+import { loadTable, type StoredColumns, saveTable } from './stored.ts'
+
+const sweepMilliseconds = 1_000
+
+const params = {
+  htable: {
+    type: 'string',
+    repeatable: true,
+    check: (value) => void parseTableDefinition(String(value)),
+    doc: 'A table: "name=>size=8;autoexpire=300;initval=0;updateexpire=1;dbtable=t;dbmode=1".',
+  },
+  db_url: { type: 'string', doc: 'Where tables with a dbtable are read from: sqlite:////path/to/file.' },
+  key_name_column: column('key_name'),
+  key_type_column: column('key_type'),
+  value_type_column: column('value_type'),
+  key_value_column: column('key_value'),
+  expires_column: column('expires'),
+  db_expires: { type: 'int', default: 0, doc: '1: the time to live is read and written too.' },
+  array_size_suffix: { type: 'string', default: '::size', doc: 'Where the size of an array is found.' },
+  timer_interval: ignored('what has expired goes every second'),
+  timer_procs: ignored('there are no processes'),
+  fetch_rows: ignored('rows are read in one go'),
+  enable_dmq: ignored('tables are not shared between routers'),
+  dmq_init_sync: ignored('tables are not shared between routers'),
+  event_callback: ignored('events are event routes'),
+  event_callback_mode: ignored('events are event routes'),
+} as const satisfies Record<string, ParamDeclaration>
+
+const variable = (doc: string, more: { assignable?: true; type?: 'int' | 'value' } = {}) =>
+  ({ inner: 'name', prepare: checkItem, type: 'value', doc, ...more }) as const
+const ofWalk = (doc: string) => ({ inner: 'name', type: 'value', doc }) as const
+
+export default definePlugin({
+  name: 'htable',
+  summary: "Tables in memory that all messages share, with times to live (Kamailio's htable).",
+  params,
+  functions: tableFunctions,
+  variables: {
+    sht: variable('The value of "table=>key"; setting it to $null removes it.', { assignable: true }),
+    shtex: variable('Seconds that "table=>key" has left; 0: for ever.', { assignable: true, type: 'int' }),
+    shtinc: variable('Adds 1 to "table=>key" and gives the sum.'),
+    shtdec: variable('Takes 1 off "table=>key" and gives the difference.'),
+    shtcn: variable(
+      'How many names of a table match: "table=>~~regex", "%~prefix", "~%suffix", "==name", "**".',
+    ),
+    shtcv: variable('How many values of a table match; also eq, ne, gt, lt with a number.'),
+    shtitkey: ofWalk('The name of the entry that an iterator stands at.'),
+    shtitval: ofWalk('The value of the entry that an iterator stands at.'),
+    shtrecord: ofWalk('In event_route[htable:expired:table]: key, or value.'),
+  },
+  events: {
+    'mod-init': { doc: 'Once, before the first message: where tables are filled.' },
+    'expired:*': { doc: 'For every entry of the table that expires; $shtrecord(key), $shtrecord(value).' },
+  },
+  rpc: {
+    'htable.dump': { doc: 'All entries by slot.' },
+    'htable.get': { doc: 'One entry.' },
+    'htable.sets': { doc: 'Sets a text.' },
+    'htable.seti': { doc: 'Sets a number.' },
+    'htable.setxs': { doc: 'Sets a text and its time to live.' },
+    'htable.setxi': { doc: 'Sets a number and its time to live.' },
+    'htable.setex': { doc: 'Sets a time to live.' },
+    'htable.delete': { doc: 'Removes an entry.' },
+    'htable.flush': { doc: 'Removes all entries of a table.' },
+    'htable.reload': { doc: 'Reads a table from the database again.' },
+    'htable.store': { doc: 'Writes a table into the database.' },
+    'htable.listTables': { doc: 'Describes the tables.' },
+    'htable.stats': { doc: 'Sizes of the tables.' },
+  },
+
+  async setup(host, values) {
+    const tables = new Map<string, HashTable>()
+    for (const text of values.htable) {
+      const definition = parseTableDefinition(text)
+      tables.set(definition.name, new HashTable(definition, host.clock))
+    }
+    const database = values.db_url === undefined ? null : host.openDatabase(values.db_url)
+    const columns: StoredColumns = {
+      name: values.key_name_column,
+      keyType: values.key_type_column,
+      valueType: values.value_type_column,
+      value: values.key_value_column,
+      expires: values.expires_column,
+      hasExpires: values.db_expires !== 0,
+      arraySizeSuffix: values.array_size_suffix,
+    }
+    if (database !== null) await loadAll(tables, database, columns, host)
+    const complaints = new Complaints(host)
+    host.every(sweepMilliseconds, () => sweepAll(tables, host))
+
+    /** Null, and a line in the log, for a table that is not defined. */
+    function tableNamed(context: RouteContext, name: string): HashTable | null {
+      const table = tables.get(name)
+      if (table === undefined) complaints.noTable(context, name)
+      return table ?? null
+    }
+
+    function tableOf(context: RouteContext, item: string): HashTable | null {
+      return tableNamed(context, item.slice(0, item.indexOf('=>')).trim())
+    }
+
+    function assign(context: RouteContext, item: string, value: Value): boolean {
+      const table = tableOf(context, item)
+      if (table === null) return false
+      const isSet = table.set(keyOf(item), value)
+      if (!isSet) complaints.full(context, table.definition.name)
+      return isSet
+    }
+
+    function add(context: RouteContext, item: unknown, amount: number): Value {
+      const text = String(item)
+      return tableOf(context, text)?.add(keyOf(text), amount) ?? null
+    }
+
+    function count(context: RouteContext, item: unknown, what: 'names' | 'values'): Value {
+      const text = String(item)
+      const table = tableOf(context, text)
+      const selector = selectorOf(keyOf(text))
+      return table === null || selector === null ? null : matching(table, what, selector).length
+    }
+
+    function removeMatching(
+      table: HashTable | null,
+      what: 'names' | 'values',
+      selector: Selector | null,
+    ): number {
+      if (table === null || selector === null) return -1
+      for (const key of matching(table, what, selector)) table.remove(key)
+      return 1
+    }
+
+    function hasMatching(
+      table: HashTable | null,
+      what: 'names' | 'values',
+      selector: Selector | null,
+    ): number {
+      return table !== null && selector !== null && isAnyMatching(table, what, selector) ? 1 : -1
+    }
+
+    function setFor(context: RouteContext, name: string, key: string, value: Value, seconds: number): number {
+      const table = tableNamed(context, name)
+      if (table === null) return -1
+      if (table.set(key, value, seconds)) return 1
+      complaints.full(context, name)
+      return -1
+    }
+
+    function atWalk(context: RouteContext, name: string, act: (walk: Walk, key: string) => boolean): number {
+      const walk = walksOf(context).get(name)
+      return walk !== undefined && walk.current !== null && act(walk, walk.current[0]) ? 1 : -1
+    }
+
+    async function reload(table: HashTable): Promise<void> {
+      if (database === null) throw new Error('No htable db_url')
+      if (table.definition.databaseTable === '') throw new Error('No database htable')
+      table.clear()
+      await loadTable(table, database, columns, host.clock)
+    }
+
+    async function store(table: HashTable): Promise<void> {
+      if (database === null) throw new Error('No htable db_url')
+      await saveTable(table, database, columns, host.clock)
+    }
+
+    return {
+      functions: {
+        sht_print() {
+          for (const table of tables.values()) {
+            for (const [key, value] of table.live()) {
+              host.log.info({ table: table.definition.name, key, value }, 'htable entry')
+            }
+          }
+          return 1
+        },
+        sht_rm(context, name, key) {
+          const table = tableNamed(context, name)
+          table?.remove(key)
+          return table === null ? -1 : 1
+        },
+        sht_rm_name_re: (context, item) =>
+          removeMatching(tableOf(context, item), 'names', regular(keyOf(item))),
+        sht_rm_value_re: (context, item) =>
+          removeMatching(tableOf(context, item), 'values', regular(keyOf(item))),
+        sht_rm_name: (context, name, operator, operand) =>
+          removeMatching(tableNamed(context, name), 'names', selectorBy(operator, operand)),
+        sht_rm_value: (context, name, operator, operand) =>
+          removeMatching(tableNamed(context, name), 'values', selectorBy(operator, operand)),
+        sht_match_name: (context, name, operator, operand) =>
+          hasMatching(tableNamed(context, name), 'names', selectorBy(operator, operand)),
+        sht_match_str_value: (context, name, operator, operand) =>
+          hasMatching(tableNamed(context, name), 'values', selectorBy(operator, operand)),
+        sht_reset(context, name) {
+          const table = tableNamed(context, name)
+          table?.clear()
+          return table === null ? -1 : 1
+        },
+        sht_is_null: (context, name, key) => (tableNamed(context, name)?.has(key) ? -1 : 1),
+        sht_setxs: setFor,
+        sht_setxi: setFor,
+        sht_lock: (context, item) => (tableOf(context, item) === null ? -1 : 1),
+        sht_unlock: (context, item) => (tableOf(context, item) === null ? -1 : 1),
+        sht_iterator_start(context, name, tableName) {
+          const table = tableNamed(context, tableName)
+          return table !== null && startWalk(context, name, table) ? 1 : -1
+        },
+        sht_iterator_next(context, name) {
+          const walk = walksOf(context).get(name)
+          return walk !== undefined && step(walk) ? 1 : -1
+        },
+        sht_iterator_end: (context, name) => (walksOf(context).delete(name) ? 1 : -1),
+        sht_iterator_rm: (context, name) => atWalk(context, name, ({ table }, key) => table.remove(key)),
+        sht_iterator_sets: (context, name, value) =>
+          atWalk(context, name, ({ table }, key) => table.set(key, value)),
+        sht_iterator_seti: (context, name, value) =>
+          atWalk(context, name, ({ table }, key) => table.set(key, value)),
+        sht_iterator_setex: (context, name, seconds) =>
+          atWalk(context, name, ({ table }, key) => table.setExpiry(key, seconds)),
+      },
+      variables: {
+        sht: {
+          read(context, inner) {
+            const item = inner as string
+            const table = tableOf(context, item)
+            return table === null ? null : table.get(keyOf(item))
+          },
+          write: (context, value, inner) => assign(context, inner as string, value),
+        },
+        shtex: {
+          read: (context, inner) => tableOf(context, inner as string)?.expiry(keyOf(inner as string)) ?? null,
+          write: (context, value, inner) =>
+            tableOf(context, inner as string)?.setExpiry(keyOf(inner as string), Number(value)) ?? false,
+        },
+        shtinc: { read: (context, inner) => add(context, inner, 1) },
+        shtdec: { read: (context, inner) => add(context, inner, -1) },
+        shtcn: { read: (context, inner) => count(context, inner, 'names') },
+        shtcv: { read: (context, inner) => count(context, inner, 'values') },
+        shtitkey: { read: (context, inner) => walksOf(context).get(String(inner))?.current?.[0] ?? null },
+        shtitval: { read: (context, inner) => walksOf(context).get(String(inner))?.current?.[1] ?? null },
+        shtrecord: {
+          read(context, inner) {
+            const record = context.scope.notes.get('htable:expired') as ExpiredRecord | undefined
+            return record === undefined ? null : inner === 'key' ? record.key : record.value
+          },
+        },
+      },
+      rpc: tableCommands(tables, reload, store),
+      exports: { table: (name: string) => tables.get(name) ?? null },
+      async start() {
+        await host.script.runEvent('htable:mod-init', null, null)
+      },
+      async close() {
+        if (database === null) return
+        for (const table of tables.values()) {
+          if (table.definition.savesToDatabase && table.definition.databaseTable !== '') await store(table)
+        }
+        await database.close()
+      },
+    }
+  },
+})
+
+/** What module htable gives to others: `host.exportsOf<HtableExports>('htable')`. */
+export interface HtableExports {
+  table(name: string): HashTable | null
+}
+
+interface ExpiredRecord {
+  key: string
+  value: string | number
+}
+
+/** `t=>key`: the part behind the arrow. Hot: called for every access. */
+function keyOf(item: string): string {
+  return item.slice(item.indexOf('=>') + 2)
+}
+
+function checkItem(text: string): string {
+  if (text.includes('=>')) return text
+  throw new ArgumentProblem(`"${text}" names no item of a table`, 'write $sht(table=>key)')
+}
+
+function matching(table: HashTable, what: 'names' | 'values', selector: Selector): string[] {
+  const keys: string[] = []
+  for (const [key, value] of table.live()) if (selector(what === 'names' ? key : value)) keys.push(key)
+  return keys
+}
+
+function isAnyMatching(table: HashTable, what: 'names' | 'values', selector: Selector): boolean {
+  for (const [key, value] of table.live()) if (selector(what === 'names' ? key : value)) return true
+  return false
+}
+
+async function loadAll(
+  tables: ReadonlyMap<string, HashTable>,
+  database: Database,
+  columns: StoredColumns,
+  host: PluginHost,
+): Promise<void> {
+  for (const table of tables.values()) {
+    if (table.definition.databaseTable !== '') await loadTable(table, database, columns, host.clock)
+  }
+}
+
+async function sweepAll(tables: ReadonlyMap<string, HashTable>, host: PluginHost): Promise<void> {
+  for (const table of tables.values()) {
+    const event = `htable:expired:${table.definition.name}`
+    const isHeard = host.script.hasRoute('event', event)
+    for (const record of table.sweep()) {
+      if (!isHeard) continue
+      await host.script.runEvent(event, null, null, (context) => {
+        context.scope.notes.set('htable:expired', record)
+      })
+    }
+  }
+}
+
+/** One line per table and kind of trouble in a while: scripts ask for every message. */
+class Complaints {
+  readonly #host: PluginHost
+  readonly #last = new Map<string, number>()
+
+  constructor(host: PluginHost) {
+    this.#host = host
+  }
+
+  noTable(context: RouteContext, name: string): void {
+    if (this.#isDue(`none ${name}`)) {
+      this.#host.log.error(
+        { ...context.logFields(), table: name },
+        `there is no table ${name}: modparam("htable", "htable", "${name}=>size=8")`,
+      )
+    }
+  }
+
+  full(context: RouteContext, name: string): void {
+    if (this.#isDue(`full ${name}`)) {
+      this.#host.log.error(
+        { ...context.logFields(), table: name },
+        `table ${name} is full: new keys are not stored`,
+      )
+    }
+  }
+
+  #isDue(what: string): boolean {
+    const now = this.#host.clock.now()
+    const last = this.#last.get(what)
+    if (last !== undefined && now - last < 10_000) return false
+    if (this.#last.size < 1_000) this.#last.set(what, now)
+    return true
+  }
+}
+
+function column(name: string) {
+  return {
+    type: 'string',
+    default: name,
+    check: checkColumn,
+    doc: 'A column of the database table.',
+  } as const
+}
+
+function ignored(why: string) {
+  return { type: 'either', ignored: why, doc: "Parameter of Kamailio's htable." } as const
+}
+
+/** Names of columns become part of SQL texts. */
+function checkColumn(value: string | number): void {
+  if (!/^[A-Za-z_]\w*$/.test(String(value))) throw new ArgumentProblem(`"${value}" is no name of a column`)
+}

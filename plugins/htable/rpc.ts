@@ -1,0 +1,120 @@
+import { coreHash } from '../../src/plugin/index.ts'
+import type { HashTable } from './hash-table.ts'
+
+type Command = (params: readonly unknown[]) => unknown
+
+/** The `htable.` commands, with the shapes that Kamailio 5.6.3 gives them. An Error becomes code 500. */
+export function tableCommands(
+  tables: ReadonlyMap<string, HashTable>,
+  reload: (table: HashTable) => Promise<void>,
+  store: (table: HashTable) => Promise<void>,
+): Record<string, Command> {
+  const table = (params: readonly unknown[]): HashTable => {
+    if (params.length === 0) throw new Error('Not enough parameters (htable name)')
+    const found = tables.get(String(params[0]))
+    if (found === undefined) throw new Error('No such htable')
+    return found
+  }
+  const withKey = (params: readonly unknown[]): [HashTable, string] => {
+    if (params.length < 2) throw new Error('Not enough parameters (htable name and key name)')
+    return [table(params), String(params[1])]
+  }
+  const set = (params: readonly unknown[], value: string | number, seconds?: number): string => {
+    const [target, key] = withKey(params)
+    if (!target.set(key, value, seconds)) throw new Error('Failed to set the item')
+    return 'Ok. Key set to new value.'
+  }
+
+  return {
+    'htable.dump': (params) => dump(table(params)),
+    'htable.get': (params) => {
+      const [target, key] = withKey(params)
+      if (!target.has(key)) throw new Error("Key name doesn't exist in htable.")
+      return { item: item(key, target.get(key)) }
+    },
+    'htable.sets': (params) => set(params, String(params[2] ?? '')),
+    'htable.seti': (params) => set(params, numberOf(params[2])),
+    'htable.setxs': (params) => set(params, String(params[2] ?? ''), numberOf(params[3])),
+    'htable.setxi': (params) => set(params, numberOf(params[2]), numberOf(params[3])),
+    'htable.setex': (params) => {
+      const [target, key] = withKey(params)
+      if (!target.setExpiry(key, numberOf(params[2]))) throw new Error("Key name doesn't exist in htable.")
+      return 'Ok'
+    },
+    'htable.delete': (params) => {
+      const [target, key] = withKey(params)
+      if (!target.remove(key)) throw new Error('Key not found in htable.')
+      return 'Ok. Key deleted.'
+    },
+    'htable.flush': (params) => {
+      table(params).clear()
+      return 'Ok. Htable flushed.'
+    },
+    'htable.reload': async (params) => {
+      await reload(table(params))
+      return 'Ok. Htable reloaded.'
+    },
+    'htable.store': async (params) => {
+      await store(table(params))
+      return 'Ok. Htable successfully stored to DB.'
+    },
+    'htable.listTables': () => [...tables.values()].map(described),
+    'htable.stats': () =>
+      [...tables.values()].map((one) => ({
+        name: one.definition.name,
+        slots: one.definition.slots,
+        all: one.size,
+        ...fill(one),
+      })),
+  }
+}
+
+function numberOf(value: unknown): number {
+  const number = Number(value)
+  if (!Number.isSafeInteger(number)) throw new Error('A number is expected')
+  return number
+}
+
+function item(name: string, value: string | number | null) {
+  return { name, value, type: typeof value === 'number' ? 'int' : 'str' }
+}
+
+/** Where Kamailio's table of that size would keep the key. */
+function slotOf(table: HashTable, key: string): number {
+  return (coreHash(key) & (table.definition.slots - 1)) >>> 0
+}
+
+/** Slots that hold something, in order, as Kamailio's table of that size would spread the keys. */
+function dump(table: HashTable): unknown[] {
+  const slots = new Map<number, ReturnType<typeof item>[]>()
+  for (const [key, value] of table.live()) {
+    const entry = slotOf(table, key)
+    const slot = slots.get(entry)
+    if (slot === undefined) slots.set(entry, [item(key, value)])
+    else slot.push(item(key, value))
+  }
+  return [...slots].sort(([a], [b]) => a - b).map(([entry, slot]) => ({ entry, size: slot.length, slot }))
+}
+
+function fill(table: HashTable): { min: number; max: number } {
+  const counts = new Map<number, number>()
+  for (const [key] of table.live()) {
+    const slot = slotOf(table, key)
+    counts.set(slot, (counts.get(slot) ?? 0) + 1)
+  }
+  const sizes = [...counts.values()]
+  const min = counts.size < table.definition.slots ? 0 : sizes.reduce((a, b) => Math.min(a, b), Infinity)
+  return { min, max: sizes.reduce((a, b) => Math.max(a, b), 0) }
+}
+
+function described({ definition }: HashTable) {
+  return {
+    name: definition.name,
+    dbtable: definition.databaseTable,
+    dbmode: Number(definition.savesToDatabase),
+    expire: definition.expireSeconds,
+    updateexpire: Number(definition.renewsExpiry),
+    size: definition.slots,
+    dmqreplicate: 0,
+  }
+}
