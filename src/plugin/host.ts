@@ -53,6 +53,11 @@ export interface PluginHost {
 export interface ScriptHost {
   hasRoute(kind: RouteContext['kind'], name: string): boolean
   /**
+   * Runs `route[name]` as `route(name)` of the script does, and says what it returned; undefined if there is no such
+   * route. Only for functions that declare `waits`.
+   */
+  runRoute(context: RouteContext, name: string): number | Promise<number> | undefined
+  /**
    * Runs `event_route[name]` with a message (a made-up one if null) and says what it returned; undefined if
    * there is no such route. `prepare` may set what the event's variables read.
    */

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import type { PluginDefinition } from './plugin.ts'
 import { installResolveHook } from './resolve-hook.ts'
 
@@ -20,6 +20,7 @@ export function createRegistry(directory = new URL('../../plugins/', import.meta
   const names = readdirSync(directory, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)
+    .filter((name) => existsSync(new URL(`${name}/${file}`, directory)))
     .sort()
   const known = new Set(names)
   return {

@@ -54,6 +54,8 @@ export interface RecordStore {
   /** Key null: the record; otherwise the key's newest value. `rootIndex` null means 0. */
   remove(root: string, rootIndex: number | null, key: string | null): void
   count(root: string): number
+  /** Names that have records. */
+  roots(): readonly string[]
   /** Keys of a record, oldest first; [] if there is no such record. */
   keys(root: string, rootIndex: number): readonly string[]
 }

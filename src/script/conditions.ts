@@ -103,12 +103,13 @@ function isOwnAddress(sockets: SocketTable, address: string): boolean {
   return sockets.isMyself(address, 0)
 }
 
-type Address = ipaddr.IPv4 | ipaddr.IPv6
-type Network = readonly [address: Address, bits: number]
+type Network =
+  | { readonly kind: 'ipv4'; readonly base: number; readonly mask: number }
+  | { readonly kind: 'ipv6'; readonly base: ipaddr.IPv6; readonly bits: number }
+  | { readonly kind: 'none' }
 
-const networks = new LRUCache<string, { readonly network: Network | null }>({
-  max: limits.dynamicPatternsMax,
-})
+/** By text. Scripts name few networks; those that come from variables push each other out. */
+const networks = new LRUCache<string, Network>({ max: limits.dynamicPatternsMax })
 
 /**
  * `network` is an address, address/bits or address/mask. An IPv4 address and the IPv6 address that maps it are the
@@ -116,38 +117,65 @@ const networks = new LRUCache<string, { readonly network: Network | null }>({
  */
 export function isInNetwork(address: string, network: string): boolean {
   if (address === network) return true
-  const parsed = parseNetwork(network)
-  if (parsed === null || !ipaddr.isValid(address)) return false
+  const parsed = networks.get(network) ?? remember(network)
+  if (parsed.kind === 'none') return false
+  const number = ipv4Number(address)
+  if (number !== null) return parsed.kind === 'ipv4' && (number & parsed.mask) === parsed.base
+  if (!ipaddr.isValid(address)) return false
   const candidate = ipaddr.process(address)
-  const [base, bits] = parsed
-  if (candidate.kind() !== base.kind()) return false
-  return candidate.match(base as never, bits)
+  if (candidate instanceof ipaddr.IPv4) return isInNetwork(candidate.toString(), network)
+  return parsed.kind === 'ipv6' && candidate.match(parsed.base, parsed.bits)
 }
 
-function parseNetwork(text: string): Network | null {
-  const known = networks.get(text)
-  if (known) return known.network
+function remember(text: string): Network {
   const network = readNetwork(text)
-  networks.set(text, { network })
+  networks.set(text, network)
   return network
 }
 
-function readNetwork(text: string): Network | null {
+const none: Network = { kind: 'none' }
+
+function readNetwork(text: string): Network {
   const [host = '', mask] = text.replace(/[[\]]/g, '').split('/', 2)
-  if (!ipaddr.isValid(host)) return null
+  if (!ipaddr.isValid(host)) return none
   const written = ipaddr.parse(host)
   const base = ipaddr.process(host)
-  const whole = base.kind() === 'ipv4' ? 32 : 128
-  const bits = mask === undefined ? whole : readMask(mask)
-  if (bits === null) return null
-  // The 96 bits of ::ffff:0:0/96 go when a mapped address becomes an IPv4 one.
-  const shorter = written.kind() === base.kind() || mask === undefined ? bits : bits - 96
-  return shorter < 0 || shorter > whole ? null : [base, shorter]
+  const bits = mask === undefined ? (written.kind() === 'ipv4' ? 32 : 128) : readMask(mask)
+  if (bits === null) return none
+  if (base instanceof ipaddr.IPv6) return bits > 128 ? none : { kind: 'ipv6', base, bits }
+  // ::ffff:192.0.2.0/120 is 192.0.2.0/24.
+  return ipv4Network(base.toString(), written.kind() === 'ipv4' ? bits : bits - 96)
+}
+
+function ipv4Network(address: string, bits: number): Network {
+  const number = ipv4Number(address)
+  if (number === null || bits < 0 || bits > 32) return none
+  const mask = bits === 0 ? 0 : -1 << (32 - bits)
+  return { kind: 'ipv4', base: number & mask, mask }
 }
 
 function readMask(mask: string): number | null {
   if (/^\d{1,3}$/.test(mask)) return Number(mask)
   return ipaddr.isValid(mask) ? ipaddr.parse(mask).prefixLengthFromSubnetMask() : null
+}
+
+/** Four decimal numbers as thirty-two bits; null for anything else. Once per message and condition. */
+function ipv4Number(text: string): number | null {
+  let bits = 0
+  let part = -1
+  let parts = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code >= 48 && code <= 57) {
+      part = (part < 0 ? 0 : part * 10) + (code - 48)
+      if (part > 255) return null
+    } else if (code === 46 && part >= 0) {
+      bits = (bits << 8) | part
+      part = -1
+      parts += 1
+    } else return null
+  }
+  return parts === 3 && part >= 0 ? (bits << 8) | part : null
 }
 
 const protocolNumbers: Readonly<Record<number, string>> = {

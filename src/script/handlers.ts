@@ -98,17 +98,8 @@ function runReplyRoute(
 }
 
 function passesReply(run: ScriptRun): boolean {
-  const { replyStatus, message } = run
-  if (replyStatus !== null) writeStatus(run.edits, message, replyStatus.code, replyStatus.reason)
-  return run.ended !== 2 || message.statusCode >= 200
-}
-
-/** change_reply_status(): `SIP/2.0 ` stays, what follows it on the first line is replaced. */
-function writeStatus(edits: EditList, message: SipMessage, code: number, reason: string): void {
-  const start = message.text.indexOf(' ') + 1
-  const lineEnd = message.text.lastIndexOf('\n', message.headersStart - 1)
-  const end = message.text[lineEnd - 1] === '\r' ? lineEnd - 1 : lineEnd
-  edits.replace(start, end, `${code} ${reason}`)
+  if (run.branch !== null && run.replyStatus !== null) run.branch.replyStatus = run.replyStatus
+  return run.ended !== 2 || run.message.statusCode >= 200
 }
 
 function runFailure(

@@ -151,6 +151,10 @@ class Records implements RecordStore {
     return this.#lists.get(this.#fold(root))?.length ?? 0
   }
 
+  roots(): readonly string[] {
+    return [...this.#lists.keys()]
+  }
+
   keys(root: string, rootIndex: number): readonly string[] {
     return [...(this.#record(root, rootIndex)?.keys() ?? [])]
   }

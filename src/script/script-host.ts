@@ -1,3 +1,4 @@
+import { limits } from '../limits.ts'
 import type { ScriptHost } from '../plugin/host.ts'
 import { createTarget } from '../proxy/target.ts'
 import type { SipMessage } from '../sip/message.ts'
@@ -12,6 +13,21 @@ import type { Surroundings } from './surroundings.ts'
 export function createScriptHost(surroundings: Surroundings): ScriptHost {
   return {
     hasRoute: (kind, name) => surroundings.version.linked.route(kind, name) !== undefined,
+    runRoute(context, name) {
+      const run = context as ScriptRun
+      const route = run.scope.version.linked.route('request', name)
+      if (route === undefined) return undefined
+      if (run.depth >= limits.routeDepthMax) throw new Error('routes are nested too deeply')
+      run.depth += 1
+      const rc = route(run)
+      if (typeof rc === 'number') {
+        run.depth -= 1
+        return rc
+      }
+      return rc.finally(() => {
+        run.depth -= 1
+      })
+    },
     runEvent(name, message, flow, prepare) {
       const { version } = surroundings
       const route = version.linked.route('event', name)

@@ -3,8 +3,7 @@ import { limits } from '../../limits.ts'
 import { createTarget, type Target } from '../../proxy/target.ts'
 import { setDestination, setSocket } from '../request-uri.ts'
 import type { ScriptRun } from '../route-context.ts'
-import { oneOf } from './headers.ts'
-import { type CoreVariables, int, orNull, text, toInt, toText } from './variable.ts'
+import { type CoreVariables, int, oneOf, orNull, text, toInt, toText } from './variable.ts'
 
 /** The branches that append_branch() and lookup() added to the Request-URI's own. */
 export const branchVariables: CoreVariables = {

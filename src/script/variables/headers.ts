@@ -1,4 +1,4 @@
-import { ArgumentProblem, everyIndex, type Index, type Value } from '../../../grammar/declarations.ts'
+import { everyIndex, type Index, type Value } from '../../../grammar/declarations.ts'
 import { limits } from '../../limits.ts'
 import { HeaderId, headerId } from '../../sip/header-id.ts'
 import { paramOf, parseNameAddr, parseNameAddrs, splitValues } from '../../sip/headers/name-addr.ts'
@@ -7,7 +7,7 @@ import type { SipMessage } from '../../sip/message.ts'
 import { parseUri } from '../../sip/uri.ts'
 import type { ScriptRun } from '../route-context.ts'
 import { hostOf } from './request-uri.ts'
-import { type CoreVariable, type CoreVariables, elementAt, orNull, text } from './variable.ts'
+import { type CoreVariable, type CoreVariables, elementAt, oneOf, orNull, text } from './variable.ts'
 
 /** Headers by name, Vias, and the headers that name people. All of them as received: edits do not show. */
 export const headerVariables: CoreVariables = {
@@ -138,17 +138,6 @@ function viaPart(via: Via, part: string): string | null {
       return orNull(via.maddr)
     default:
       return orNull(via.params)
-  }
-}
-
-/** For inner names out of a fixed set: a wrong one is told when the script is loaded. */
-export function oneOf(variable: string, names: readonly string[]): (inner: string) => string {
-  return (inner) => {
-    if (names.includes(inner)) return inner
-    throw new ArgumentProblem(
-      `$${variable}(${inner}): there is no such part`,
-      `parts are ${names.join(', ')}`,
-    )
   }
 }
 

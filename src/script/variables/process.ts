@@ -2,8 +2,7 @@ import type { Value } from '../../../grammar/declarations.ts'
 import type { ScriptRun } from '../route-context.ts'
 import { parseSelect, readSelect, type Select } from '../selects.ts'
 import { builtInVersion } from '../version.ts'
-import { oneOf } from './headers.ts'
-import { type CoreVariable, type CoreVariables, int, text } from './variable.ts'
+import { type CoreVariable, type CoreVariables, int, oneOf, text } from './variable.ts'
 
 /** The process, the script and its surroundings. */
 export const processVariables: CoreVariables = {

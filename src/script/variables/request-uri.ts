@@ -2,7 +2,7 @@ import type { Value } from '../../../grammar/declarations.ts'
 import { parseUri, type Uri, uriParam } from '../../sip/uri.ts'
 import { setDestination, setHost, setPort, setRequestUri, setUser } from '../request-uri.ts'
 import type { ScriptRun } from '../route-context.ts'
-import { type CoreVariables, orNull, text, toInt, toText } from './variable.ts'
+import { type CoreVariables, oneOf, orNull, text, toInt, toText } from './variable.ts'
 
 /**
  * The Request-URI as it is now (`$ru`), as it was received (`$ou`), and the next hop (`$du`). Writes are not
@@ -63,6 +63,13 @@ export const requestUriVariables: CoreVariables = {
   dd: text('Host of the next hop.', (run) => hostOf(destination(run))),
   dp: text('Port of the next hop.', (run) => portOf(destination(run))),
   dP: text('Transport of the next hop.', (run) => transportOf(destination(run), 'udp')),
+  nh: {
+    type: 'string',
+    inner: 'name',
+    prepare: oneOf('nh', ['u', 'U', 'd', 'p', 'P']),
+    doc: 'The next hop, of $du or else of $ru: u the URI, U its user, d host, p port, P transport.',
+    read: (run, inner) => nextHopPart(run, String(inner)),
+  },
   ru_q: {
     type: 'int',
     assignable: true,
@@ -100,6 +107,22 @@ function original(run: ScriptRun): Uri | null {
 
 function destination(run: ScriptRun): Uri | null {
   return run.target.destinationUri === null ? null : parseUri(run.target.destinationUri)
+}
+
+function nextHopPart(run: ScriptRun, part: string): string | null {
+  const uri = destination(run) ?? ofRequest(run)
+  switch (part) {
+    case 'u':
+      return run.target.destinationUri ?? run.target.uri
+    case 'U':
+      return uri?.user ?? null
+    case 'd':
+      return hostOf(uri)
+    case 'p':
+      return portOf(uri)
+    default:
+      return transportOf(uri, 'udp')
+  }
 }
 
 export function hostOf(uri: Uri | null): string | null {

@@ -3,8 +3,7 @@ import { hostForUri } from '../../sip/uri.ts'
 import type { ListenSocket, TransportName } from '../../transport/socket.ts'
 import { setSocket } from '../request-uri.ts'
 import type { ScriptRun } from '../route-context.ts'
-import { oneOf } from './headers.ts'
-import { type CoreVariables, int, text, toText } from './variable.ts'
+import { type CoreVariables, int, oneOf, text, toText } from './variable.ts'
 
 /** Where the message came from, where it arrived, and where it will leave. */
 export const socketVariables: CoreVariables = {

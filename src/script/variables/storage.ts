@@ -35,6 +35,12 @@ export const storageVariables: CoreVariables = {
     read: (run, inner) => run.names?.get(`z${inner}`) ?? 0,
     write: (run, value, inner) => writeName(run, `z${inner}`, value),
   },
+  _s: {
+    type: 'string',
+    inner: 'name',
+    doc: 'A text with pseudo-variables in it, evaluated: $_s(sip:$rU@$rd).',
+    read: (_run, inner) => String(inner),
+  },
   cnt: {
     type: 'int',
     inner: 'variable',

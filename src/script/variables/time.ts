@@ -1,7 +1,17 @@
 import type { ScriptRun } from '../route-context.ts'
 import { strftime } from '../transformations/strftime.ts'
-import { oneOf } from './headers.ts'
-import { type CoreVariables, int, text } from './variable.ts'
+import { type CoreVariables, int, oneOf, text } from './variable.ts'
+
+/** Measured on Kamailio 5.6.3: months, week days and days of the year count from 1. */
+const fields: Readonly<Record<string, string>> = {
+  sec: '%S',
+  min: '%M',
+  hour: '%H',
+  mday: '%d',
+  mon: '%m',
+  year: '%Y',
+  yday: '%j',
+}
 
 /** Wall time as the message sees it: it stands still for one run. */
 export const timeVariables: CoreVariables = {
@@ -40,17 +50,6 @@ function timeOfDay(run: ScriptRun, part: string): string {
 }
 
 type Zone = 'local' | 'utc'
-
-/** Measured on Kamailio 5.6.3: months, week days and days of the year count from 1. */
-const fields: Readonly<Record<string, string>> = {
-  sec: '%S',
-  min: '%M',
-  hour: '%H',
-  mday: '%d',
-  mon: '%m',
-  year: '%Y',
-  yday: '%j',
-}
 
 function dateField(doc: string, zone: Zone) {
   return {

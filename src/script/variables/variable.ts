@@ -1,4 +1,9 @@
-import type { Index, Value, VariableDeclaration } from '../../../grammar/declarations.ts'
+import {
+  ArgumentProblem,
+  type Index,
+  type Value,
+  type VariableDeclaration,
+} from '../../../grammar/declarations.ts'
 import type { ScriptRun } from '../route-context.ts'
 
 /** A pseudo-variable of the core: its declaration and what it does, side by side in one table per family. */
@@ -48,4 +53,15 @@ export function orNull(part: string): string | null {
 /** The element that an index means: negative from the end. Null if there is none. */
 export function elementAt<T>(list: readonly T[], index: Index): T | null {
   return list.at(typeof index === 'number' ? index : 0) ?? null
+}
+
+/** For inner names out of a fixed set: a wrong one is told when the script is loaded. */
+export function oneOf(variable: string, names: readonly string[]): (inner: string) => string {
+  return (inner) => {
+    if (names.includes(inner)) return inner
+    throw new ArgumentProblem(
+      `$${variable}(${inner}): there is no such part`,
+      `parts are ${names.join(', ')}`,
+    )
+  }
 }
