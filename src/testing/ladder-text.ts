@@ -3,9 +3,9 @@ import type { CapturedDatagram } from './network.ts'
 /**
  * Datagrams as the ladder that people draw of them:
  *
- *              alice                   router                    bob
- *     0.000      |--- MESSAGE sip:bob --->|                       |
- *     0.001      |                        |--- MESSAGE sip:bob -->|
+ *            alice                  router                    bob
+ *     0.000    |--- MESSAGE sip:bob -->|                       |
+ *     0.001    |                       |--- MESSAGE sip:bob -->|
  *
  * What did not arrive ends in an `x`, with the reason behind it.
  */
@@ -48,17 +48,25 @@ function columnsOf(captured: readonly CapturedDatagram[], first: readonly string
 
 const timeWidth = 10
 
+/** Where the line of a column stands: the first one leaves room for half of its name. */
+function position(hosts: readonly string[], host: string, gap: number): number {
+  return ((hosts[0]?.length ?? 0) >> 1) + 1 + hosts.indexOf(host) * gap
+}
+
 function heading(hosts: readonly string[], gap: number): string {
-  const line = hosts.map((host) => centred(host, gap, ' ')).join('')
-  return `${' '.repeat(timeWidth)}${line}`.trimEnd()
+  let line = ' '.repeat(timeWidth)
+  for (const host of hosts) {
+    const start = timeWidth + position(hosts, host, gap) - (host.length >> 1)
+    line = line.padEnd(start) + host
+  }
+  return line
 }
 
 function arrow(datagram: CapturedDatagram, label: string, hosts: readonly string[], gap: number): string {
-  const position = (host: string) => hosts.indexOf(host) * gap + (gap >> 1)
-  const from = position(datagram.fromHost)
-  const to = position(datagram.toHost || datagram.to.address)
-  const row = new Array<string>(hosts.length * gap).fill(' ')
-  for (const host of hosts) row[position(host)] = '|'
+  const from = position(hosts, datagram.fromHost, gap)
+  const to = position(hosts, datagram.toHost || datagram.to.address, gap)
+  const row = new Array<string>(position(hosts, hosts.at(-1) ?? '', gap) + 1).fill(' ')
+  for (const host of hosts) row[position(hosts, host, gap)] = '|'
   const [left, right] = from < to ? [from, to] : [to, from]
   const shaft = centred(` ${label} `, right - left - 1, '-')
   for (let i = 0; i < shaft.length; i++) row[left + 1 + i] = shaft[i] ?? '-'
