@@ -11,7 +11,7 @@ import { resolveRecordRoutes } from './record-route.ts'
 import { relayErrors } from './relay-error.ts'
 import type { ProxyServices } from './services.ts'
 import type { Target } from './target.ts'
-import { isLoop, loopDigest } from './validate.ts'
+import { branchWithDigest, isLoop, loopDigest } from './validate.ts'
 
 /**
  * What needs no memory: answers whose To-tag follows from the request (RFC 3261 §8.2.7), and stateless forwarding
@@ -63,15 +63,16 @@ export class StatelessCore implements StatelessProxy {
     options?: ForwardOptions,
   ): number {
     const { sockets, resolve } = this.#services
-    if (isLoop(request, loopDigest(request, flow), sockets)) return relayErrors.loop
+    const digest = loopDigest(request, flow)
+    if (isLoop(request, digest, sockets)) return relayErrors.loop
     const forceRport = options?.forceRport === true
-    if (target.flow !== null) return this.#send(request, flow, target, target.flow, edits, forceRport)
+    if (target.flow !== null) return this.#send(request, flow, target, target.flow, edits, forceRport, digest)
     const hop = nextHopOf(target)
     if (typeof hop === 'number') return hop
     const sendTo = (address: string, port: number, with_: EditList) => {
       const to = flowTo(sockets, address, port, hop.transport, target.socket, flow.socket)
       if (to === null) return relayErrors.noSocket
-      return this.#send(request, flow, target, to, with_, forceRport)
+      return this.#send(request, flow, target, to, with_, forceRport, digest)
     }
     if (hop.isLiteral) return sendTo(hop.host, hop.port, edits)
     const kept = edits.clone()
@@ -91,7 +92,8 @@ export class StatelessCore implements StatelessProxy {
     if (socket === null) return false
     const address = theirs.received || theirs.host
     const port = theirs.rport || theirs.port || defaultPort(socket.transport)
-    if (ours.branch !== this.#branch(response, theirs.branch, socket, address, port)) return false
+    if (!ours.branch.startsWith(`${this.#proof(response, theirs.branch, socket, address, port)}.`))
+      return false
     this.#services.send(socket, forwardedResponse(response, edits, status), address, port)
     return true
   }
@@ -103,10 +105,12 @@ export class StatelessCore implements StatelessProxy {
     to: Flow,
     edits: EditList,
     forceRport: boolean,
+    loopDigest: string,
   ): number {
     const back = responseDestination(request, arrival, forceRport)
     const theirs = request.topmostVia?.branch ?? ''
-    const branch = this.#branch(request, theirs, arrival.socket, back.address, back.port)
+    const proof = this.#proof(request, theirs, arrival.socket, back.address, back.port)
+    const branch = branchWithDigest(proof, loopDigest, 0)
     const written = forwardedRequest(request, arrival, edits, {
       requestUri: target.uri,
       path: target.path,
@@ -123,12 +127,12 @@ export class StatelessCore implements StatelessProxy {
   }
 
   /** Says through which socket of ours the response goes back, and proves that we said so. */
-  #branch(message: SipMessage, theirs: string, back: ListenSocket, address: string, port: number): string {
+  #proof(message: SipMessage, theirs: string, back: ListenSocket, address: string, port: number): string {
     const { callId, cseq } = message
     const digest = createHmac('sha256', this.#key)
       .update(`${theirs}\n${callId}\n${cseq?.number ?? ''}\n${address}\n${port}\n${back.index}`)
       .digest('hex')
-    return `${cookie}${back.index}.${digest.slice(0, 32)}.0`
+    return `${cookie}${back.index}.${digest.slice(0, 32)}`
   }
 
   #socketOf(ours: Via): ListenSocket | null {
