@@ -28,7 +28,6 @@ import {
   resolveParameters,
 } from './settings.ts'
 import type { Span } from './source.ts'
-import { suggest } from './suggest.ts'
 import { createSymbols } from './symbols.ts'
 import { Tables } from './tables.ts'
 
@@ -73,7 +72,7 @@ function compileParsed(
   const report = new Report()
   const { items } = file.script
   const modules = declarations.filter((module) => module !== null)
-  checkModules(file.modules, declarations, host, report)
+  checkModules(file.modules, declarations, report)
   const globals = resolveGlobals(items, host, report)
   const flags = resolveFlags(items, report)
   const blocks = items.filter((item) => item.type === 'route')
@@ -99,7 +98,8 @@ function compileParsed(
   }
   checkScript(file.script, resolver)
   const diagnostics = [...file.diagnostics, ...inOrder(report.diagnostics, file.files)]
-  if (diagnostics.some(({ severity }) => severity === 'error')) return { program: null, diagnostics }
+  const isWrong = diagnostics.some(({ severity }) => severity === 'error') || declarations.includes(null)
+  if (isWrong) return { program: null, diagnostics }
   const program = makeProgram(file, settings, routes, parameters, resolver)
   return { program, diagnostics }
 }
@@ -163,25 +163,16 @@ function compileFormat(
   return late.add({ format }) as (context: never) => string
 }
 
-/** Modules that cannot be had, that have no effect, or that need another one. */
+/** Modules that have no effect, or that need another one. */
 function checkModules(
   requests: readonly ModuleRequest[],
   declarations: readonly (ModuleDeclaration | null)[],
-  host: CompileHost,
   report: Report,
 ): void {
   const loaded = new Set(requests.map(({ name }) => name))
   for (const [index, { name, span }] of requests.entries()) {
     const module = declarations[index] ?? null
-    if (module === null) {
-      const known = suggest(
-        name,
-        (host.knownModules?.() ?? []).map((other) => other.name).filter((other) => other !== name),
-      )
-      const hint = known === null ? undefined : `did you mean ${known}?`
-      report.error('script/unknown-module', `module ${name} cannot be loaded`, span, hint)
-      continue
-    }
+    if (module === null) continue
     if (module.ignored !== undefined) {
       report.note('script/ignored', `module ${name} has no effect: ${module.ignored}`, span)
     }

@@ -199,7 +199,10 @@ export interface ParsedScript {
  */
 export interface Compiler {
   parseScript(path: string, host: CompileHost): ParsedScript
-  /** `program` is null if any diagnostic is an error. `modules` in the order of ParsedScript.modules. */
+  /**
+   * `program` is null if any diagnostic is an error, or a module is null: the caller knows why it cannot be had, and
+   * says so. `modules` in the order of ParsedScript.modules.
+   */
   compileScript(
     parsed: ParsedScript,
     modules: readonly (ModuleDeclaration | null)[],

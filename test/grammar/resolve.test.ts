@@ -161,7 +161,6 @@ describe('what is legal and hardly meant', () => {
 describe('modules and their parameters', () => {
   const route = '\nrequest_route { ; }'
   test.each([
-    ['loadmodule "nowhere.so"', 'error script/unknown-module [loadmodule "nowhere.so"]'],
     ['loadmodule "needy"', 'error script/module-needed [loadmodule "needy"] loadmodule "tm.so"'],
     ['loadmodule "idle"', 'note script/ignored [loadmodule "idle"]'],
     [
@@ -213,6 +212,10 @@ describe('modules and their parameters', () => {
       'error script/no-value-yet ["$rm"] $def(NAME) and $env(NAME) have one',
     ])
   })
+})
+
+test('without a module that cannot be had there is no program', () => {
+  expect(compile('loadmodule "nowhere.so"\nrequest_route { ; }').program).toBeNull()
 })
 
 describe('settings', () => {
