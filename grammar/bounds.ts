@@ -14,10 +14,15 @@ export const bounds = {
   filesMax: 1_000,
   /** Defines inside defines. Real scripts use two or three. */
   expansionDepthMax: 32,
-  /** Tokens of a whole script after expansion: the stock script has 3,000, and `A` = `B B`, `B` = `C C` doubles each time. */
-  tokensMax: 1_000_000,
+  /**
+   * Tokens of a whole script after expansion: the stock script has 1,100, with everything enabled 2,000; and
+   * defines that use others twice double each time.
+   */
+  tokensMax: 250_000,
   /** Characters of one string or pseudo-variable after substitutions: `#!subst "/a/aa/g"` may stand many times. */
   substitutedCharactersMax: 262_144,
+  /** Characters of the expression of a #!subst: engines refuse longer ones in their own ways. */
+  substitutionCharactersMax: 4_096,
   /** Blocks, parentheses and unbraced statements inside each other: the parser recurses on them. */
   nestingMax: 100,
   /** Operators of one expression and links of one else-if chain: what works on the tree recurses on them. */

@@ -69,7 +69,7 @@ function balanceBraces(tokens: ScriptToken[], report: Report): ScriptToken[] {
     reportMissing(suspect ?? open.at(-1), null, report)
     for (const _ of open) balanced.push(closingBrace(last))
   }
-  return balanced.length === tokens.length ? balanced : renumber(balanced)
+  return balanced.every((token, index) => token.startOffset === index) ? balanced : renumber(balanced)
 }
 
 /**

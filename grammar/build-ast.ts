@@ -11,7 +11,7 @@ import type { ScriptToken } from './tokens.ts'
  * (build-items.ts), and that no name is given twice.
  */
 export function buildAst(tree: CstNode, tokens: readonly ScriptToken[], report: Report): Script {
-  const context: BuildContext = { tokens, report }
+  const context: BuildContext = { tokens, report, routeWord: '' }
   const items = nodesOf(tree, 'item').flatMap((node) => buildItem(context, node))
   checkDuplicates(items, report)
   return { items }

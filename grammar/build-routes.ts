@@ -16,6 +16,7 @@ export function buildRoute(context: BuildContext, node: CstNode): RouteBlock | n
   const written = nameNode === undefined ? null : readName(context, nameNode)
   const name = written?.name === '0' ? '' : (written?.name ?? '')
   const nameSpan = written?.span ?? keyword.span
+  context.routeWord = keyword.image
   const body = buildBlock(context, block)
   checkName(context, keyword, form, written)
   const kind = name === '' ? form.unnamed : form.named

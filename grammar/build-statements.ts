@@ -11,7 +11,7 @@ import { type Span, spanBetween } from './source.ts'
 export function buildBlock(context: BuildContext, node: CstNode): Block {
   const statements = nodesOf(node, 'statement')
   const span = spanOf(context, node)
-  if (statements.length === 0 && node.recoveredNode !== true)
+  if (statements.length === 0 && isEmpty(node))
     context.report.error(
       'syntax/empty-block',
       'a block needs at least one statement',
@@ -19,6 +19,13 @@ export function buildBlock(context: BuildContext, node: CstNode): Block {
       'a `;` alone is one; was its content removed by an #!ifdef?',
     )
   return { type: 'block', statements: buildStatements(context, statements), span }
+}
+
+/** Nothing was written between the braces; after a syntax error, something was and is lost. */
+function isEmpty(node: CstNode): boolean {
+  const open = tokenOf(node, 'LCurly')
+  const close = tokenOf(node, 'RCurly')
+  return open !== undefined && close !== undefined && close.startOffset === open.startOffset + 1
 }
 
 function buildStatements(context: BuildContext, nodes: readonly CstNode[]): Statement[] {
@@ -163,7 +170,7 @@ function buildSwitch(context: BuildContext, node: CstNode): Statement | null {
   const span = spanOf(context, node)
   const cases = nodesOf(node, 'switchCase').map((one) => buildCase(context, one))
   if (subject === null) return null
-  if (cases.length === 0 && node.recoveredNode !== true)
+  if (cases.length === 0 && isEmpty(node))
     context.report.warning('syntax/empty-switch', 'this switch does nothing', span, 'add a case or remove it')
   checkLabels(context, cases)
   return { type: 'switch', subject, cases, span }

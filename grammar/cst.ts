@@ -10,6 +10,8 @@ import { type ScriptToken, StringToken } from './tokens.ts'
 export interface BuildContext {
   readonly tokens: readonly ScriptToken[]
   readonly report: Report
+  /** The keyword of the route that is being built: some conditions exist in onsend_route only. */
+  routeWord: string
 }
 
 export function tokensOf(node: CstNode, name: string): ScriptToken[] {

@@ -44,7 +44,10 @@ export const diagnosticCodes: Readonly<Record<string, string>> = {
   'script/modparam-before-loadmodule': 'A module parameter is set above the loadmodule of its module.',
   'script/module-needed': 'A module needs another one that is not loaded.',
   'script/module-not-loaded': 'A module parameter is set and no loaded module has that name.',
+  'script/needs-restart': 'What changed in the script takes effect only when the router starts anew.',
   'script/no-value-yet': 'modparamx names a variable that belongs to a message.',
+  'script/not-compiled':
+    'The compiler gave no program and no reason: a defect of the router, not of the script.',
   'script/parameter-type': 'A number is given where a string is expected, or the other way round.',
   'script/read-only-variable': 'A variable that can only be read is assigned.',
   'script/slow-pattern':

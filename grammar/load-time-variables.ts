@@ -13,7 +13,7 @@ export interface Expansion {
   readonly unknown: readonly string[]
 }
 
-const reference = /\$(?:\$|\(?([A-Za-z]+)\(([^()]*)\)\)?)/g
+const reference = /\$(?:\$|\(?([A-Za-z]\w*)(?:\(([^()]*)\))?\)?)/g
 
 /** `$env(NAME)`, `$envn`, `$def(NAME)`, `$defv`, `$defn`, also as `$(env(NAME))`; `$$` is a dollar sign. */
 export function expandLoadTimeVariables(text: string, values: LoadTimeValues): Expansion {

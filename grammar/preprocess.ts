@@ -1,6 +1,7 @@
 import { bounds } from './bounds.ts'
 import { Conditions } from './conditions.ts'
 import { Defines } from './defines.ts'
+import { blankEnd, blockCommentEnd, directiveAt, isLineEnd, prefixFrom } from './directive-scan.ts'
 import {
   conditionWords,
   type DirectiveContext,
@@ -66,6 +67,7 @@ class Preprocessor implements DirectiveContext {
   readonly #tokens: ScriptToken[] = []
   readonly #files: string[] = []
   #filesRead = 0
+  #expansions = 0
   /** Something other than a token stands before the next one. */
   #spaced = false
   /** The last token, if it is a double-quoted string that may still grow. */
@@ -306,7 +308,9 @@ class Preprocessor implements DirectiveContext {
       )
       return false
     }
-    this.#inputs.push({ text, position: 0, file: null, origin: { ...span, via: name } })
+    // Defines that end in nothing make no tokens, however many there are.
+    if (++this.#expansions > bounds.tokensMax) this.#stop(span)
+    else this.#inputs.push({ text, position: 0, file: null, origin: { ...span, via: name } })
     return true
   }
 
@@ -371,7 +375,7 @@ class Preprocessor implements DirectiveContext {
     this.#inputs.length = 0
     this.report.error(
       'preprocessor/too-long',
-      `the script has more than ${bounds.tokensMax} tokens`,
+      `the script comes to more than ${bounds.tokensMax} tokens`,
       span,
       'does a define grow by using others twice?',
     )
@@ -386,70 +390,6 @@ class Preprocessor implements DirectiveContext {
 
 /** First lines that choose Kamailio's or its ancestors' ways; we have Kamailio's only. */
 const dialects: ReadonlySet<string> = new Set(['KAMAILIO', 'OPENSER', 'SER', 'MAXCOMPAT', 'ALL'])
-
-/** Blank, tab, carriage return, backspace, line end, and a line end that is escaped. */
-function blankEnd(text: string, from: number): number {
-  let at = from
-  for (;;) {
-    const code = text.charCodeAt(at)
-    if (code === 32 || (code >= 8 && code <= 10) || code === 13) at++
-    else if (code === 92 && text.charCodeAt(at + 1) === 10) at += 2
-    else if (code === 92 && text.startsWith('\r\n', at + 1)) at += 3
-    else if (code === 0xfeff && at === 0) at++
-    else return at
-  }
-}
-
-/** Comments nest. -1: it does not end. */
-function blockCommentEnd(text: string, from: number): number {
-  const border = /\/\*|\*\//g
-  border.lastIndex = from
-  let depth = 0
-  for (let match = border.exec(text); match !== null; match = border.exec(text)) {
-    depth += match[0] === '/*' ? 1 : -1
-    if (depth === 0) return border.lastIndex
-  }
-  return -1
-}
-
-const prefix = /#!|!!/g
-
-function prefixFrom(text: string, from: number): number {
-  prefix.lastIndex = from
-  return prefix.exec(text)?.index ?? -1
-}
-
-const directiveStart = /(?:#!|!!)([A-Za-z_][A-Za-z0-9_]*)[ \t]*/y
-
-function directiveAt(file: SourceFile, at: number) {
-  const { text } = file
-  directiveStart.lastIndex = at
-  const match = directiveStart.exec(text)
-  const word = match?.[1]
-  if (match === null || word === undefined) return null
-  const from = at + match[0].length
-  return {
-    word,
-    text,
-    from,
-    lineEnd: continuedLineEnd(text, from),
-    span: file.span(at, at + 2 + word.length),
-    spanOf: (start: number, end: number) => file.span(start, end),
-  }
-}
-
-/** The end of the line, or of the lines that it is continued on by a backslash. */
-function continuedLineEnd(text: string, from: number): number {
-  for (let at = text.indexOf('\n', from); at !== -1; at = text.indexOf('\n', at + 1)) {
-    const last = text.charAt(at - 1) === '\r' ? at - 2 : at - 1
-    if (last < from || text.charAt(last) !== '\\') return at
-  }
-  return text.length
-}
-
-function isLineEnd(text: string, at: number): boolean {
-  return at >= text.length || text.charAt(at) === '\n' || text.startsWith('\r\n', at)
-}
 
 /** The index takes the place of offsets: Chevrotain computes a node's location from them, and build-ast its span. */
 function makeToken(lexeme: Lexeme, image: string, index: number, span: Span, spaced: boolean): ScriptToken {

@@ -61,6 +61,7 @@ export function splitRule(text: string): RuleText | string {
 export function makeRule(rule: RuleText, host: CompileHost): Rule | string {
   const unknownFlag = /[^gis]/.exec(rule.flags)?.[0]
   if (unknownFlag !== undefined) return `there is no flag ${unknownFlag}; there are g, i and s`
+  if (rule.expression.length > bounds.substitutionCharactersMax) return 'its expression is too long'
   const pattern = host.pattern(rule.expression, { ignoreCase: rule.flags.includes('i') })
   if (typeof pattern === 'string') return pattern
   return { pattern, replacement: readReplacement(rule.replacement), isGlobal: rule.flags.includes('g') }

@@ -1,9 +1,19 @@
-import type { IRecognitionException } from 'chevrotain'
+import type { IRecognitionException, TokenType } from 'chevrotain'
 import type { Report } from './report.ts'
 import type { Span } from './source.ts'
-import { type Mistake, recogniseMistake } from './syntax-mistakes.ts'
+import { type Mistake, recogniseMistake, topLevel } from './syntax-mistakes.ts'
 import {
+  Alias,
+  Assign,
+  CfgEngine,
   LCurly,
+  Listen,
+  LoadModule,
+  LoadModuleX,
+  LoadPath,
+  ModParam,
+  ModParamX,
+  MPath,
   RCurly,
   type ScriptToken,
   Semicolon,
@@ -11,6 +21,7 @@ import {
   tokenLabel,
   Unknown,
   Variable,
+  Word,
 } from './tokens.ts'
 
 /**
@@ -25,13 +36,18 @@ export function reportSyntaxErrors(
   const stumbles = errors
     .map((error) => describe(error, tokens))
     .sort((a, b) => a.index - b.index)
-    .filter((stumble) => stumble.index <= tokens.length)
+    .filter((stumble, order) => order === 0 || !isEcho(stumble, tokens))
   let settled = -1
   for (const stumble of stumbles) {
     if (settled >= 0 && !isNewStatement(tokens, settled, stumble.index)) continue
     settled = stumble.index
     reportStumble(stumble, tokens, report)
   }
+}
+
+/** Braces are balanced before parsing: one that is left over was lost when the parser recovered from an error. */
+function isEcho(stumble: Stumble, tokens: readonly ScriptToken[]): boolean {
+  return stumble.expected === topLevel && tokens[stumble.index]?.tokenType === RCurly
 }
 
 interface Stumble {
@@ -46,17 +62,24 @@ function describe(error: IRecognitionException, tokens: readonly ScriptToken[]):
   return {
     index: Number.isInteger(index) && index >= 0 ? index : tokens.length,
     expected:
-      error.message === '' || error.message === 'EOF'
+      error.message === '' || unhelpful.has(error.message)
         ? (wanted.get(rule) ?? 'something else')
         : error.message,
   }
 }
 
+/** The end of a list, said where the next member is no such: braces are balanced, so it is the member that is wrong. */
+const unhelpful: ReadonlySet<string> = new Set(['EOF', '`}`'])
+
 /** What a rule that found no way on was looking for. */
 const wanted: ReadonlyMap<string, string> = new Map([
-  ['script', 'a setting, a module or a route'],
-  ['item', 'a setting, a module or a route'],
+  ['', topLevel],
+  ['script', topLevel],
+  ['item', topLevel],
   ['statement', 'a statement'],
+  ['block', 'a statement'],
+  ['switchStatement', '`case` or `default`'],
+  ['socketBlock', 'an attribute such as bind'],
   ['primary', 'a value'],
   ['operand', 'a value'],
   ['expression', 'a value'],
@@ -70,9 +93,13 @@ const wanted: ReadonlyMap<string, string> = new Map([
   ['switchCase', '`case` or `default`'],
 ])
 
-/** Has a statement ended since the last error? Then this is another mistake. */
+/** Has a statement or an item ended since the last error? Then this is another mistake. */
 function isNewStatement(tokens: readonly ScriptToken[], from: number, to: number): boolean {
-  for (let at = from; at < to; at++) if (endsStatement(tokens[at])) return true
+  for (let at = from; at < to; at++) {
+    if (endsStatement(tokens[at])) return true
+    // An item that begins right where the error is was not expected there: the error is about what stands before.
+    if (at < to - 1 && startsItem(tokens, at + 1)) return true
+  }
   return false
 }
 
@@ -80,6 +107,33 @@ function endsStatement(token: ScriptToken | undefined): boolean {
   const type = token?.tokenType
   return type === Semicolon || type === LCurly || type === RCurly
 }
+
+function startsItem(tokens: readonly ScriptToken[], at: number): boolean {
+  const token = tokens[at]
+  if (token === undefined) return false
+  return itemWords.has(token.tokenType) || (isWord(token) && tokens[at + 1]?.tokenType === Assign)
+}
+
+function isBorder(tokens: readonly ScriptToken[], at: number): boolean {
+  return endsStatement(tokens[at]) || startsItem(tokens, at + 1)
+}
+
+function isWord(token: ScriptToken): boolean {
+  return (token.tokenType.CATEGORIES ?? []).includes(Word)
+}
+
+/** Words that begin an item and stand nowhere else. */
+const itemWords: ReadonlySet<TokenType> = new Set([
+  LoadModule,
+  LoadModuleX,
+  LoadPath,
+  MPath,
+  CfgEngine,
+  ModParam,
+  ModParamX,
+  Listen,
+  Alias,
+])
 
 /** Tells whether a place lies in a statement that has a syntax error. */
 export function spoiltStatements(
@@ -90,9 +144,9 @@ export function spoiltStatements(
   for (const error of errors) {
     const { index } = describe(error, tokens)
     let first = index
-    while (first > 0 && !endsStatement(tokens[first - 1])) first--
+    while (first > 0 && !isBorder(tokens, first - 1)) first--
     let last = index
-    while (last < tokens.length && !endsStatement(tokens[last])) last++
+    while (last < tokens.length && !isBorder(tokens, last)) last++
     for (const { span } of tokens.slice(first, last + 1)) spoilt.add(placeKey(span))
   }
   return (span) => spoilt.has(placeKey(span))

@@ -44,6 +44,7 @@ const recognisers: readonly ((place: Place) => Mistake | null)[] = [
   misspelledOperator,
   missingOperator,
   wrongBlock,
+  statementOutside,
   strayElse,
   adjacentStrings,
 ]
@@ -78,8 +79,6 @@ function isBinary(token: ScriptToken): boolean {
 /** Pairs that the lexer has read as two tokens, the first of which was not expected. */
 const pairs: ReadonlyMap<string, string> = new Map([
   ['!~', 'write !($x =~ "...")'],
-  ['=>', 'at least is written >='],
-  ['=<', 'at most is written <='],
   ['=!', 'unequal is written !='],
 ])
 
@@ -89,6 +88,8 @@ const tails: ReadonlyMap<string, string> = new Map([
   ['!==', 'write !='],
   ['!=~', 'write !($x =~ "...")'],
   ['<>', 'unequal is written !='],
+  ['=>', 'at least is written >='],
+  ['=<', 'at most is written <='],
   ['==~', 'write =~'],
   ['**', 'there is no power operator'],
 ])
@@ -162,6 +163,35 @@ function openingParenthesis(tokens: readonly ScriptToken[], close: number): numb
   }
   return 0
 }
+
+/** `route(A);` or `if (...)` where only settings and routes may stand. */
+function statementOutside({ found, previous, expected }: Place): Mistake | null {
+  const isCall = expected === '`{`' && found.tokenType === LParen && previous?.image === 'route'
+  const isStatement =
+    expected === topLevel && (statementWords.has(found.image) || found.image.startsWith('$'))
+  if (!isCall && !isStatement) return null
+  return {
+    code: 'syntax/unexpected',
+    message: 'a statement stands outside of all routes',
+    span: isCall && previous !== undefined ? previous.span : found.span,
+    hint: 'put it into request_route { ... }; is there a } too many before it?',
+  }
+}
+
+/** What syntax-errors.ts says is expected where no route is open. */
+export const topLevel = 'a setting, a module or a route'
+
+const statementWords: ReadonlySet<string> = new Set([
+  'if',
+  'switch',
+  'while',
+  'return',
+  'exit',
+  'drop',
+  'break',
+  'case',
+  'default',
+])
 
 function strayElse({ found, previous, expected }: Place): Mistake | null {
   if (found.image !== 'else' || expected === '`;`') return null
