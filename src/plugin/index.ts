@@ -84,6 +84,7 @@ export {
 } from '../sip/headers/credentials.ts'
 export { parseDeltaSeconds, parseQ } from '../sip/headers/expires.ts'
 export {
+  endOfValue,
   type NameAddr,
   paramOf,
   parseNameAddr,
@@ -95,6 +96,7 @@ export { hasToken, nameAddrsOf, valuesOf } from '../sip/headers/token-list.ts'
 export type { Via } from '../sip/headers/via.ts'
 export type { SipMessage } from '../sip/message.ts'
 export { Method, methodMask } from '../sip/method.ts'
+export { isFault, scanMessage } from '../sip/scan.ts'
 export {
   asciiLower,
   escapeParam,
