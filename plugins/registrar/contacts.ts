@@ -7,6 +7,7 @@ import {
   parseNameAddrs,
   parseUri,
   type SipMessage,
+  splitValues,
 } from '../../src/plugin/index.ts'
 import { type Refusal, refusals } from './refusal.ts'
 
@@ -47,7 +48,10 @@ export function readContacts(message: SipMessage, lengthMax: number): RequestedC
       continue
     }
     const parts = parseNameAddrs(value, limits.contactsMax)
-    if (parts === null) return refused(refusals.badContact)
+    if (parts === null) {
+      const hasStar = splitValues(value).includes('*')
+      return refused(hasStar ? refusals.starWithContacts : refusals.badContact)
+    }
     if (contacts.length + parts.length > limits.contactsMax) return refused(refusals.manyContacts)
     for (const part of parts) {
       if (part.uri === '*') {

@@ -1,0 +1,220 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import nathelper from '../../plugins/nathelper/index.ts'
+import registrar from '../../plugins/registrar/index.ts'
+import usrloc from '../../plugins/usrloc/index.ts'
+import { createEdge, type Edge, requestText } from './edge.ts'
+
+let edge: Edge
+const source = { address: '203.0.113.9', port: 1024 }
+
+beforeEach(async () => {
+  edge = createEdge()
+  await edge.load(nathelper)
+})
+
+const sdp = (c: string) =>
+  `v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 ${c}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n`
+
+function invite(contact: string | null, options: { body?: string; from?: object; uri?: string } = {}) {
+  const { body = '' } = options
+  const lines = [
+    ...(contact === null ? [] : [`Contact: ${contact}`]),
+    ...(body ? ['Content-Type: application/sdp'] : []),
+  ]
+  return edge.receives(
+    requestText('INVITE', { uri: options.uri ?? 'sip:b@50.170.158.149', lines, body }),
+    options.from ?? source,
+  )
+}
+
+const contactLine = (text: string) => /Contact: (.*)\r\n/.exec(text)?.[1]
+
+describe('nat_uac_test(): each sign by itself', () => {
+  test.each([
+    ['1', invite_('<sip:a@10.0.0.5>'), 1],
+    ['1', invite_('<sip:a@100.64.1.1>'), 1],
+    ['1', invite_('<sip:a@198.51.100.5>'), -1],
+    ['1', invite_('<sip:a@10.example.com>'), -1],
+    ['1', invite_(null), -1],
+    ['2', invite_(null), 1],
+    ['2', invite_(null, { from: { address: '10.92.240.131', port: 9 } }), -1],
+    ['4', invite_(null), 1],
+    ['8', invite_(null, { body: sdp('192.168.1.1') }), 1],
+    ['8', invite_(null, { body: sdp('198.51.100.1') }), -1],
+    ['16', invite_(null), 1],
+    ['16', invite_(null, { from: { address: '10.92.240.131', port: 5060 } }), -1],
+    ['32', invite_(null), -1],
+    ['32', invite_(null, { from: { address: '10.92.240.131', port: 5060 } }), 1],
+    ['64', invite_(null), -1],
+    ['128', invite_('<sip:a@10.0.0.5>'), 1],
+    ['128', invite_('<sip:a@10.0.0.5:1024>'), -1],
+    ['256', invite_(null, { body: sdp('203.0.113.9') }), -1],
+    ['256', invite_(null, { body: sdp('203.0.113.8') }), 1],
+    ['512', invite_(null), -1],
+    ['512', invite_(null, { uri: 'sip:b@192.0.2.99' }), 1],
+    ['19', invite_('<sip:a@198.51.100.5>', { from: { address: '10.92.240.131', port: 5060 } }), -1],
+  ])('%s', (mask, make, rc) => expect(edge.call('nat_uac_test', make(), mask)).toBe(rc))
+
+  function invite_(contact: string | null, options: Parameters<typeof invite>[1] = {}) {
+    return () => invite(contact, options)
+  }
+})
+
+describe('contacts', () => {
+  test('fix_nated_contact(): host and port of the packet, the rest as it was; once per message', () => {
+    const context = invite('"A" <sip:a@10.0.0.5:5062;transport=udp>;q=1')
+    expect(edge.call('fix_nated_contact', context)).toBe(1)
+    expect(contactLine(context.written())).toBe('"A" <sip:a@203.0.113.9:1024;transport=udp>;q=1')
+    expect(edge.call('fix_nated_contact', context)).toBe(-1)
+    expect(edge.call('fix_nated_contact', invite(null))).toBe(-1)
+  })
+
+  test('set_contact_alias(): at the end of the URI, always', () => {
+    const context = invite('<sip:1000@10.0.0.5:5062>')
+    expect(edge.call('set_contact_alias', context)).toBe(1)
+    expect(contactLine(context.written())).toBe('<sip:1000@10.0.0.5:5062;alias=203.0.113.9~1024~1>')
+  })
+
+  test('add_contact_alias(): behind host and port, before other parameters; 2 if it is not needed', () => {
+    const context = invite('<sip:1000@10.0.0.5:5062;ob>')
+    expect(edge.call('add_contact_alias', context)).toBe(1)
+    expect(contactLine(context.written())).toBe('<sip:1000@10.0.0.5:5062;alias=203.0.113.9~1024~1;ob>')
+    expect(edge.call('add_contact_alias', invite('<sip:1000@203.0.113.9:1024>'))).toBe(2)
+    expect(edge.call('add_contact_alias', invite(null))).toBe(2)
+  })
+
+  test.each([
+    ['sip:1000@10.0.0.5:5062;alias=203.0.113.9~1024~1', 1, 'sip:1000@10.0.0.5:5062', 'sip:203.0.113.9:1024'],
+    [
+      'sip:1000@10.0.0.5;alias=203.0.113.9~1024~2;ob',
+      1,
+      'sip:1000@10.0.0.5;ob',
+      'sip:203.0.113.9:1024;transport=tcp',
+    ],
+    ['sip:1000@10.0.0.5;alias=[2001:db8::1]~1024~1', 1, 'sip:1000@10.0.0.5', 'sip:[2001:db8::1]:1024'],
+    ['sip:1000@10.0.0.5', 2, 'sip:1000@10.0.0.5', null],
+    ['sip:1000@10.0.0.5;alias=203.0.113.9~70000~1', -1, 'sip:1000@10.0.0.5;alias=203.0.113.9~70000~1', null],
+    ['sip:1000@10.0.0.5;alias=evil.example~5060~1', -1, 'sip:1000@10.0.0.5;alias=evil.example~5060~1', null],
+    ['sip:1000@10.0.0.5;alias=224.0.0.1~5060~1', -1, 'sip:1000@10.0.0.5;alias=224.0.0.1~5060~1', null],
+  ])('handle_ruri_alias() of %s: %i', (uri, rc, ruri, du) => {
+    const context = invite(null, { uri })
+    expect(edge.call('handle_ruri_alias', context)).toBe(rc)
+    expect([context.target.uri, context.target.destinationUri]).toEqual([ruri, du])
+  })
+
+  test('an alias that was written is read back', () => {
+    const context = invite('<sip:1000@10.0.0.5:5062>')
+    edge.call('set_contact_alias', context)
+    const back = invite(null, { uri: /<(.*)>/.exec(contactLine(context.written()) ?? '')?.[1] ?? '' })
+    expect(edge.call('handle_ruri_alias', back)).toBe(1)
+    expect(back.target).toMatchObject({
+      uri: 'sip:1000@10.0.0.5:5062',
+      destinationUri: 'sip:203.0.113.9:1024',
+    })
+  })
+
+  test('add_rcv_param(): of the header, or of the URI', () => {
+    const header = invite('<sip:a@10.0.0.5>')
+    edge.call('add_rcv_param', header)
+    expect(contactLine(header.written())).toBe('<sip:a@10.0.0.5>;received="sip:203.0.113.9:1024"')
+    const uri = invite('<sip:a@10.0.0.5>')
+    edge.call('add_rcv_param', uri, '1')
+    expect(contactLine(uri.written())).toBe('<sip:a@10.0.0.5;received=sip:203.0.113.9:1024>')
+  })
+})
+
+test.each([
+  ['10.0.0.1', 1],
+  ['172.16.0.1', 1],
+  ['172.32.0.1', -1],
+  ['192.168.255.1', 1],
+  ['100.64.0.1', 1],
+  ['100.128.0.1', -1],
+  ['8.8.8.8', -1],
+  ['fd00::1', 1],
+  ['nonsense', -1],
+])('is_rfc1918(%s): %i', (address, rc) => expect(edge.call('is_rfc1918', invite(null), address)).toBe(rc))
+
+describe('fix_nated_sdp()', () => {
+  test('c= and o= follow the packet; what is on hold stays so', () => {
+    const context = invite(null, { body: sdp('192.168.1.1') })
+    expect(edge.call('fix_nated_sdp', context, '10')).toBe(1)
+    const written = context.written()
+    expect(written).toContain('o=- 1 1 IN IP4 203.0.113.9\r\n')
+    expect(written).toContain('c=IN IP4 203.0.113.9\r\na=oldmediaip:192.168.1.1\r\n')
+    const body = written.slice(written.indexOf('\r\n\r\n') + 4)
+    expect(written).toContain(`Content-Length: ${body.length}\r\n`)
+    expect(edge.call('fix_nated_sdp', invite(null, { body: sdp('0.0.0.0') }), '2')).toBe(-1)
+    expect(edge.call('fix_nated_sdp', invite(null), '2')).toBe(-1)
+  })
+
+  test('direction and mark are attributes of the session', () => {
+    const context = invite(null, { body: sdp('192.168.1.1') })
+    edge.call('fix_nated_sdp', context, '5')
+    expect(context.written()).toContain('t=0 0\r\na=direction:active\r\na=nortpproxy:yes\r\nm=audio')
+  })
+})
+
+describe('keepalives', () => {
+  async function world(values: Record<string, unknown>) {
+    edge = createEdge()
+    await edge.load(usrloc, { nat_bflag: 6 })
+    await edge.load(registrar)
+    await edge.load(nathelper, { natping_interval: 10, ...values })
+    await edge.start()
+  }
+
+  function register(user: string, flags: number) {
+    const uri = `sip:${user}@x`
+    const context = edge.receives(
+      requestText('REGISTER', { from: uri, lines: [`Contact: <sip:${user}@203.0.113.9:1024>`] }),
+    )
+    context.target.flags = flags
+    edge.call('save', context, 'location')
+  }
+
+  test('each binding once per interval: four zero octets to where it registered from', async () => {
+    await world({})
+    register('a', 0)
+    register('b', 0)
+    await edge.clock.advance(40_000)
+    expect(edge.raw.length).toBeGreaterThanOrEqual(6)
+    expect(edge.raw.length).toBeLessThanOrEqual(8)
+    expect(edge.raw[0]).toEqual({ text: '\u0000\u0000\u0000\u0000', address: '203.0.113.9', port: 1024 })
+  })
+
+  test('ping_nated_only, sipping_bflag, natping_disable_bflag', async () => {
+    await world({
+      ping_nated_only: 1,
+      sipping_bflag: 7,
+      natping_disable_bflag: 8,
+      sipping_from: 'sip:pinger@x',
+    })
+    register('public', 0)
+    register('silent', (1 << 6) | (1 << 8))
+    register('sip', (1 << 6) | (1 << 7))
+    await edge.clock.advance(12_000)
+    expect(edge.raw).toEqual([])
+    expect(edge.requests).toMatchObject([
+      { method: 'OPTIONS', to: 'sip:sip@203.0.113.9:1024', stateful: false },
+    ])
+    expect(edge.requests[0]?.from).toMatch(/^sip:pinger@x;tag=uloc-[0-9a-f]+-\d+-0-0$/)
+  })
+
+  test('keepalive_timeout: who answers stays, who does not goes', async () => {
+    await world({ sipping_bflag: 7, sipping_from: 'sip:pinger@x', keepalive_timeout: 35 })
+    register('alive', 1 << 7)
+    register('dead', 1 << 7)
+    for (let i = 0; i < 60; i++) {
+      await edge.clock.advance(1_000)
+      for (const request of edge.requests.splice(0)) {
+        if (!request.to.includes('alive')) continue
+        const text = `SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 50.170.158.149;branch=z9hG4bKp\r\nFrom: ${request.from}\r\nTo: <${request.to}>;tag=1\r\nCall-ID: p\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n`
+        edge.receives(text, source)
+      }
+    }
+    const rc = (user: string) =>
+      edge.call('lookup', edge.receives(requestText('INVITE', { uri: `sip:${user}@x` })), 'location')
+    expect([rc('alive'), rc('dead')]).toEqual([1, -1])
+  })
+})
