@@ -52,13 +52,15 @@ export class ExpressionEmitter {
 
   readonly #names: Names
   readonly #isAsync: boolean
+  /** Outside of routes there are no temporaries, and no name for the array of $var slots. */
+  readonly #isInRoute: boolean
   readonly #slots: string
 
-  /** @param slots how the array of $var slots is written */
-  constructor(names: Names, isAsync: boolean, slots: string) {
+  constructor(names: Names, where: { readonly isAsync: boolean } | 'outside') {
     this.#names = names
-    this.#isAsync = isAsync
-    this.#slots = slots
+    this.#isInRoute = where !== 'outside'
+    this.#isAsync = where !== 'outside' && where.isAsync
+    this.#slots = where === 'outside' ? 'c.vars' : 's'
   }
 
   /** Before each statement. */
@@ -156,7 +158,7 @@ export class ExpressionEmitter {
   }
 
   #outsideOfRoutes(): ExpressionEmitter {
-    return new ExpressionEmitter(this.#names, false, 'c.vars')
+    return new ExpressionEmitter(this.#names, 'outside')
   }
 
   #hoist(code: string): string {
@@ -366,9 +368,15 @@ export class ExpressionEmitter {
     const list = parameters.map((parameter) =>
       parameter.type === 'int' ? this.int(parameter.value) : this.text(parameter.value),
     )
-    if (declaration.ofNull === undefined) return `k${apply}(${[this.text(value), ...list].join(', ')})`
-    const ofNull = literal(declaration.ofNull)
-    return `transformed(k${apply}, ${this.value(value)}, ${ofNull}, [${list.join(', ')}])`
+    const { ofNull } = declaration
+    if (ofNull === undefined || (this.#kinds(value) & Kind.nothing) === 0) {
+      return `k${apply}(${[this.text(value), ...list].join(', ')})`
+    }
+    const code = this.value(value)
+    if (!this.#isInRoute) return `transformed(k${apply}, ${code}, ${literal(ofNull)}, [${list.join(', ')}])`
+    const temporary = this.#temporary()
+    const text = this.#kinds(value) & Kind.int ? `toText(${temporary})` : temporary
+    return `((${temporary} = ${code}) === null ? ${literal(ofNull)} : k${apply}(${[text, ...list].join(', ')}))`
   }
 
   /** Text and values joined; it starts with a text, so that + joins. */

@@ -49,7 +49,7 @@ class RouteEmitter {
     this.#names = names
     this.#lines = lines
     this.#isAsync = isAsync
-    this.#expressions = new ExpressionEmitter(names, isAsync, 's')
+    this.#expressions = new ExpressionEmitter(names, { isAsync })
   }
 
   emit(route: ResolvedRoute, functionName: string): void {

@@ -106,7 +106,7 @@ export function emitLateValue(
     variable: (reference) => `variables[${reference}]`,
     hoisted: [],
   }
-  const emitter = new ExpressionEmitter(names, false, 'c.vars')
+  const emitter = new ExpressionEmitter(names, 'outside')
   const result = 'format' in value ? emitter.format(value.format) : emitter.access(value.access)
   const lines = new CodeLines()
   lines.add(`'use strict'`)
