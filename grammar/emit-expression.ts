@@ -1,10 +1,9 @@
 import type { Value } from './declarations.ts'
-import type { Flow } from './flow.ts'
+import { functionCall, literal, type Names, type Operands, routeCall } from './emit-call.ts'
 import {
   Kind,
   kindsOf,
   type ResolvedAccess,
-  type ResolvedArgument,
   type ResolvedAssignment,
   type ResolvedBinary,
   type ResolvedCall,
@@ -17,7 +16,6 @@ import {
   type ResolvedUnary,
   type ResolvedVariable,
 } from './resolved.ts'
-import type { Tables } from './tables.ts'
 
 /**
  * Expressions as JavaScript. Each piece of code knows whether it yields a boolean, a number, a string or any value,
@@ -28,19 +26,7 @@ interface Code {
   readonly form: 'bool' | 'int' | 'text' | 'value'
 }
 
-/** What is the same for the whole program. */
-export interface Names {
-  readonly tables: Tables
-  readonly flow: Flow
-  /** JavaScript's name of a route[NAME]; undefined if there is none. */
-  readonly routeNamed: ReadonlyMap<string, { readonly functionName: string; readonly index: number }>
-  /** How a linked variable is written: `v3`, or `variables[3]` where it is bound late. */
-  readonly variable: (reference: number) => string
-  /** Lines that stand above the routes: variables and formats that are handed to functions. */
-  readonly hoisted: string[]
-}
-
-export class ExpressionEmitter {
+export class ExpressionEmitter implements Operands {
   /** The code may throw `failure`: its statement must catch it. */
   mayFail = false
   /** The code calls a function or route: the script may have ended after it. */
@@ -51,15 +37,13 @@ export class ExpressionEmitter {
   temporaries = 0
 
   readonly #names: Names
-  readonly #isAsync: boolean
   /** Outside of routes there are no temporaries, and no name for the array of $var slots. */
   readonly #isInRoute: boolean
   readonly #slots: string
 
-  constructor(names: Names, where: { readonly isAsync: boolean } | 'outside') {
+  constructor(names: Names, where: 'route' | 'outside') {
     this.#names = names
-    this.#isInRoute = where !== 'outside'
-    this.#isAsync = where !== 'outside' && where.isAsync
+    this.#isInRoute = where === 'route'
     this.#slots = where === 'outside' ? 'c.vars' : 's'
   }
 
@@ -88,7 +72,7 @@ export class ExpressionEmitter {
     if (form === 'text') return text
     if (form === 'bool') return `(${text} ? '1' : '0')`
     if (form === 'int') return `String(${text})`
-    return this.#kinds(expression) & Kind.int ? `toText(${text})` : `(${text} ?? '')`
+    return this.kinds(expression) & Kind.int ? `toText(${text})` : `(${text} ?? '')`
   }
 
   /** A condition: true if greater than 0. */
@@ -100,7 +84,7 @@ export class ExpressionEmitter {
   /** A call as a statement: what stands before it, and the assignment of its rc. */
   call(call: ResolvedCall | ResolvedRouteCall): { readonly at: string; readonly rc: string } {
     this.calls = true
-    const rc = call.op === 'call' ? this.#functionCall(call) : this.#routeCall(call, 'c.rc')
+    const rc = this.#callCode(call, 'c.rc')
     return { at: this.#at(call), rc: `c.rc = ${rc}` }
   }
 
@@ -111,7 +95,7 @@ export class ExpressionEmitter {
   #rc(call: ResolvedCall | ResolvedRouteCall): string {
     const isSecond = this.calls
     this.calls = true
-    const rc = call.op === 'call' ? this.#functionCall(call) : this.#routeCall(call, '0')
+    const rc = this.#callCode(call, '0')
     const made = `(${this.#at(call)}, c.rc = ${rc})`
     return isSecond ? `(c.ended === 0 ? ${made} : 0)` : made
   }
@@ -130,7 +114,7 @@ export class ExpressionEmitter {
     if (value.op === 'call') return `kept(c, ${this.#rc(value)})`
     if (value.op === 'route') return this.#rc(value)
     const text = this.value(value)
-    return target.op === 'slot' && this.#kinds(value) & Kind.nothing ? `(${text} ?? 0)` : text
+    return target.op === 'slot' && this.kinds(value) & Kind.nothing ? `(${text} ?? 0)` : text
   }
 
   /** A function of the context that gives the text: formats handed over unevaluated. */
@@ -138,8 +122,8 @@ export class ExpressionEmitter {
     const emitter = this.#outsideOfRoutes()
     const text =
       value.op === 'format' ? emitter.text(value) : emitter.#formatCode({ op: 'format', parts: [value] })
-    if (!emitter.mayFail) return this.#hoist(`(c) => ${text}`)
-    return this.#hoist(`(c) => { try { return ${text} } catch (error) { caught(error); return '' } }`)
+    if (!emitter.mayFail) return this.hoist(`(c) => ${text}`)
+    return this.hoist(`(c) => { try { return ${text} } catch (error) { caught(error); return '' } }`)
   }
 
   /** A VariableAccess. */
@@ -147,7 +131,7 @@ export class ExpressionEmitter {
     const emitter = this.#outsideOfRoutes()
     const read = emitter.value(target)
     const write = emitter.#writeValue(target)
-    return this.#hoist(`{ text: ${literal(text)}, read: (c) => ${read}, write: (c, value) => ${write} }`)
+    return this.hoist(`{ text: ${literal(text)}, read: (c) => ${read}, write: (c, value) => ${write} }`)
   }
 
   #writeValue(target: ResolvedExpression): string {
@@ -161,13 +145,13 @@ export class ExpressionEmitter {
     return new ExpressionEmitter(this.#names, 'outside')
   }
 
-  #hoist(code: string): string {
+  hoist(code: string): string {
     const { hoisted } = this.#names
     const known = hoisted.indexOf(code)
     return `h${known === -1 ? hoisted.push(code) - 1 : known}`
   }
 
-  #kinds(expression: ResolvedExpression): number {
+  kinds(expression: ResolvedExpression): number {
     return kindsOf(expression, this.#names.flow.slotKinds)
   }
 
@@ -211,7 +195,7 @@ export class ExpressionEmitter {
 
   /** What the kinds say about code that could yield anything. */
   #typed(text: string, expression: ResolvedExpression): Code {
-    const kinds = this.#kinds(expression)
+    const kinds = this.kinds(expression)
     return { text, form: kinds === Kind.int ? 'int' : kinds === Kind.text ? 'text' : 'value' }
   }
 
@@ -284,7 +268,7 @@ export class ExpressionEmitter {
   }
 
   #sum(left: ResolvedExpression, right: ResolvedExpression): Code {
-    const kinds = this.#kinds(left)
+    const kinds = this.kinds(left)
     if (kinds === Kind.int) return { text: `sum(${this.int(left)}, ${this.int(right)})`, form: 'int' }
     if ((kinds & Kind.int) === 0) return { text: `(${this.text(left)} + ${this.text(right)})`, form: 'text' }
     return { text: `plus(c, ${this.value(left)}, ${this.value(right)})`, form: 'value' }
@@ -299,7 +283,7 @@ export class ExpressionEmitter {
 
   /** The left operand's type decides how both are compared; undefined takes the right one's type. */
   #equal(left: ResolvedExpression, right: ResolvedExpression): string {
-    const kinds = this.#kinds(left)
+    const kinds = this.kinds(left)
     if (kinds === Kind.int) return `(${this.int(left)} === ${this.int(right)})`
     if (kinds === Kind.text) return `(${this.text(left)} === ${this.text(right)})`
     const constant = right.op === 'constant' ? right.value : null
@@ -369,13 +353,13 @@ export class ExpressionEmitter {
       parameter.type === 'int' ? this.int(parameter.value) : this.text(parameter.value),
     )
     const { ofNull } = declaration
-    if (ofNull === undefined || (this.#kinds(value) & Kind.nothing) === 0) {
+    if (ofNull === undefined || (this.kinds(value) & Kind.nothing) === 0) {
       return `k${apply}(${[this.text(value), ...list].join(', ')})`
     }
     const code = this.value(value)
     if (!this.#isInRoute) return `transformed(k${apply}, ${code}, ${literal(ofNull)}, [${list.join(', ')}])`
-    const temporary = this.#temporary()
-    const text = this.#kinds(value) & Kind.int ? `toText(${temporary})` : temporary
+    const temporary = this.temporary()
+    const text = this.kinds(value) & Kind.int ? `toText(${temporary})` : temporary
     return `((${temporary} = ${code}) === null ? ${literal(ofNull)} : k${apply}(${[text, ...list].join(', ')}))`
   }
 
@@ -384,97 +368,22 @@ export class ExpressionEmitter {
     const codes = parts.map((part) => {
       if (part.op === 'constant') return literal(part.value ?? '<null>')
       const code = this.value(part)
-      return this.#kinds(part) & Kind.nothing ? `show(${code})` : code
+      return this.kinds(part) & Kind.nothing ? `show(${code})` : code
     })
     const startsWithText = codes[0]?.startsWith('"') === true
     return `(${[...(startsWithText ? [] : ["''"]), ...codes].join(' + ')})`
   }
 
-  /** Arguments that can turn out unusable at run time are looked at first: the call then gives -1. */
-  #functionCall(call: ResolvedCall): string {
-    const checks: string[] = []
-    const args = call.args.map((argument) => this.#argument(argument, checks))
-    const invocation = `f${call.reference}(${['c', ...args].join(', ')})`
-    const result = call.declaration.waits === true ? this.#awaited(invocation) : invocation
-    return checks.length === 0 ? result : `${checks.join(' || ')} ? -1 : ${result}`
-  }
-
-  /** Only what really waits costs a turn of the event loop. */
-  #awaited(invocation: string): string {
-    const temporary = this.#temporary()
-    return `typeof (${temporary} = ${invocation}) === 'number' ? ${temporary} : await ${temporary}`
-  }
-
-  #argument(argument: ResolvedArgument, checks: string[]): string {
-    switch (argument.op) {
-      case 'literal':
-        return literal(argument.value)
-      case 'prepared':
-        return `k${argument.constant}`
-      case 'text':
-        return this.#preparedArgument(this.text(argument.value), argument.prepare, checks)
-      case 'int':
-        return this.#intArgument(argument.value, argument.prepare, checks)
-      case 'flag':
-        return this.#checked(`flagArgument(c, ${this.value(argument.value)})`, checks)
-      case 'value':
-        return this.value(argument.value)
-      case 'pattern':
-        return `host.pattern(c, ${this.text(argument.value)}, true)`
-      case 'access':
-        return this.access(argument.access)
-      case 'function':
-        return this.format(argument.value)
-      case 'holding':
-        return this.#holding(argument.constant, argument.values)
-    }
-  }
-
-  /** The constant gets its readers when the program is linked. */
-  #holding(constant: number, values: readonly ResolvedExpression[]): string {
-    const readers = values.map((value) => this.format(value)).join(', ')
-    return this.#hoist(`(k${constant}.readers = [${readers}], k${constant})`)
-  }
-
-  #preparedArgument(text: string, prepare: number | null, checks: string[]): string {
-    return prepare === null ? text : this.#checked(`prepared(c, k${prepare}, ${text})`, checks)
-  }
-
-  #intArgument(value: ResolvedExpression, prepare: number | null, checks: string[]): string {
-    const isInt = this.#kinds(value) === Kind.int
-    const number = isInt ? this.int(value) : this.#checked(`intArgument(c, ${this.value(value)})`, checks)
-    return this.#preparedArgument(prepare === null ? number : `String(${number})`, prepare, checks)
-  }
-
-  #checked(code: string, checks: string[]): string {
-    const temporary = this.#temporary()
-    checks.push(`(${temporary} = ${code}) === failed`)
-    return temporary
-  }
-
   /** @param unknown what becomes of $rc if there is no route of that name */
-  #routeCall(call: ResolvedRouteCall, unknown: string): string {
-    if (typeof call.target !== 'string') return this.#dynamicRouteCall(call.target, unknown)
-    const route = this.#names.routeNamed.get(call.target)
-    if (route === undefined) return '0'
-    const { isAsync, isRecursive } = this.#names.flow
-    const invocation = `${isAsync[route.index] ? 'await ' : ''}${route.functionName}(c)`
-    return isRecursive[route.index] ? guarded(invocation) : invocation
-  }
-
-  #dynamicRouteCall(target: ResolvedExpression, unknown: string): string {
-    const name = this.#temporary()
-    const found = this.#temporary()
-    const invocation = `${this.#names.flow.dynamicIsAsync && this.#isAsync ? 'await ' : ''}${found}(c)`
-    const find = `(${found} = named.get(${name} = ${this.text(target)})) === undefined`
-    return `${find} ? unknownRoute(c, ${name}, ${unknown}) : ${guarded(invocation)}`
+  #callCode(call: ResolvedCall | ResolvedRouteCall, unknown: string): string {
+    return call.op === 'call' ? functionCall(this, call) : routeCall(this, this.#names, call, unknown)
   }
 
   #at(call: ResolvedCall | ResolvedRouteCall): string {
     return `c.at = ${this.#names.tables.place(call.span, call.text)}`
   }
 
-  #temporary(): string {
+  temporary(): string {
     return `t${this.temporaries++}`
   }
 }
@@ -493,16 +402,6 @@ const comparisons: ReadonlyMap<string, string> = new Map([
   ['ieq', '==='],
   ['ine', '!=='],
 ])
-
-/** One route deeper, and back; -1 if that is too deep. */
-function guarded(invocation: string): string {
-  return `enter(c) ? left(c, ${invocation}) : -1`
-}
-
-/** A JavaScript literal. */
-export function literal(value: Value): string {
-  return typeof value === 'number' && value < 0 ? `(${value})` : JSON.stringify(value)
-}
 
 function constantCode(value: Value): Code {
   return { text: literal(value), form: typeof value === 'number' ? 'int' : value === null ? 'value' : 'text' }

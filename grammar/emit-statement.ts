@@ -1,4 +1,5 @@
-import { ExpressionEmitter, literal, type Names } from './emit-expression.ts'
+import { literal, type Names } from './emit-call.ts'
+import { ExpressionEmitter } from './emit-expression.ts'
 import type {
   ResolvedExpression,
   ResolvedIf,
@@ -49,7 +50,7 @@ class RouteEmitter {
     this.#names = names
     this.#lines = lines
     this.#isAsync = isAsync
-    this.#expressions = new ExpressionEmitter(names, { isAsync })
+    this.#expressions = new ExpressionEmitter(names, 'route')
   }
 
   emit(route: ResolvedRoute, functionName: string): void {

@@ -1,4 +1,5 @@
-import { ExpressionEmitter, type Names } from './emit-expression.ts'
+import type { Names } from './emit-call.ts'
+import { ExpressionEmitter } from './emit-expression.ts'
 import { emitRoute } from './emit-statement.ts'
 import { analyseFlow, type Flow } from './flow.ts'
 import type { ResolvedAccess, ResolvedExpression, ResolvedRoute } from './resolved.ts'
