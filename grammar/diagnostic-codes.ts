@@ -21,6 +21,7 @@ export const diagnosticCodes: Readonly<Record<string, string>> = {
   'preprocessor/only-a-comment': 'Something follows #!else or #!endif on its line, which makes it a comment.',
   'preprocessor/reserved-name':
     'A define has the name of a word of the language, which is never replaced by its text.',
+  'preprocessor/rest-ignored': 'Something follows the name of an #!ifdef; only the name counts.',
   'preprocessor/second-else': 'An #!ifdef has more than one #!else.',
   'preprocessor/substitution': 'The rule of a #!subst is not valid.',
   'preprocessor/substitution-grows': 'The #!subst rules make a text longer than it may be.',

@@ -247,10 +247,24 @@ function openCondition(directive: Directive, context: DirectiveContext): number 
       'is an #!endif missing?',
     )
   if (directive.word === 'ifexp') return openExpression(directive, context)
-  const name = context.conditions.isLive ? readName(directive, context) : wordAt(directive, directive.from)
+  if (context.conditions.isLive) openLive(directive, context)
+  // Where all is skipped, only the number of levels counts; without a name it is a comment and no level.
+  else if (wordAt(directive, directive.from).text !== '')
+    context.conditions.open(directive.word, directive.span, false)
+  return directive.lineEnd
+}
+
+function openLive(directive: Directive, context: DirectiveContext): void {
+  const name = readName(directive, context)
   const holds = name !== null && context.defines.has(name.text) === (directive.word === 'ifdef')
   context.conditions.open(directive.word, directive.span, holds)
-  return name?.end ?? directive.lineEnd
+  if (name === null || /^\s*(?:$|#|\/\/|\/\*)/.test(directive.text.slice(name.end, directive.lineEnd))) return
+  context.report.warning(
+    'preprocessor/rest-ignored',
+    `only ${name.text} counts: the rest of the line is ignored`,
+    directive.spanOf(name.end, directive.lineEnd),
+    '#!ifexp takes an expression such as A || B',
+  )
 }
 
 function openExpression(directive: Directive, context: DirectiveContext): number {

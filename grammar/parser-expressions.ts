@@ -45,7 +45,8 @@ export abstract class ExpressionParser extends CstParser {
 
   protected primary = this.RULE('primary', () => {
     this.OR([
-      { ALT: () => this.CONSUME(NumberToken) },
+      // A number is also how a host may start (`3.example.com`), which is no value: the number comes first.
+      { ALT: () => this.CONSUME(NumberToken), IGNORE_AMBIGUITIES: true },
       { ALT: () => this.CONSUME(StringToken) },
       { ALT: () => this.CONSUME(Variable) },
       { ALT: () => this.CONSUME(Select) },

@@ -45,8 +45,8 @@ import {
  *
  * Chevrotain recovers from errors, so one run finds them all; syntax-errors.ts turns its findings into sentences.
  */
-class ScriptParser extends StatementParser {
-  constructor() {
+export class ScriptParser extends StatementParser {
+  constructor(skipValidations = true) {
     super(vocabulary, {
       recoveryEnabled: true,
       maxLookahead: 2,
@@ -54,7 +54,7 @@ class ScriptParser extends StatementParser {
       nodeLocationTracking: 'onlyOffset',
       errorMessageProvider: expectations,
       // The grammar's own consistency is a test's business, not every start's.
-      skipValidations: true,
+      skipValidations,
     })
     this.performSelfAnalysis()
   }

@@ -18,11 +18,15 @@ import { SourceFile, type Span, spanBetween } from './source.ts'
 import { Substitutions } from './substitutions.ts'
 import { suggest } from './suggest.ts'
 import {
+  contextualWords,
+  EventRoute,
   Identifier,
+  LBracket,
   LoadModule,
   LoadModuleX,
   LParen,
   numberWords,
+  RBracket,
   type ScriptToken,
   StringToken,
   Variable,
@@ -68,6 +72,8 @@ class Preprocessor implements DirectiveContext {
   readonly #files: string[] = []
   #filesRead = 0
   #expansions = 0
+  /** Between the brackets of event_route[...], where Kamailio expands nothing. */
+  #isEventName = false
   /** Something other than a token stands before the next one. */
   #spaced = false
   /** The last token, if it is a double-quoted string that may still grow. */
@@ -94,7 +100,8 @@ class Preprocessor implements DirectiveContext {
   }
 
   isReserved(name: string): boolean {
-    if (wordTokens.has(name) || numberWords.has(name) || includeWords.has(name)) return true
+    if (wordTokens.has(name) || numberWords.has(name) || contextualWords.has(name)) return true
+    if (includeWords.has(name)) return true
     return Object.hasOwn(this.host.core.globals, name) || Object.hasOwn(this.host.core.functions, name)
   }
 
@@ -297,7 +304,7 @@ class Preprocessor implements DirectiveContext {
   /** True if the word is a define: its text is what is read next. */
   #expand(name: string, span: Span): boolean {
     const text = this.defines.get(name)
-    if (text === undefined || this.isReserved(name)) return false
+    if (text === undefined || this.#isEventName || this.isReserved(name)) return false
     const names = this.#inputs.flatMap((input) => (input.origin?.via === undefined ? [] : [input.origin.via]))
     if (names.includes(name) || names.length >= bounds.expansionDepthMax) {
       this.report.error(
@@ -327,10 +334,16 @@ class Preprocessor implements DirectiveContext {
       return
     }
     const token = makeToken(lexeme, image, this.#tokens.length, span, this.#spaced)
+    this.#noteEventName(token)
     this.#tokens.push(token)
     this.#spaced = false
     if (isDoubleQuoted) this.#openString = token
     else if (lexeme.type === StringToken || lexeme.type === Variable) this.#substitute(token)
+  }
+
+  #noteEventName(token: ScriptToken): void {
+    if (token.tokenType === LBracket) this.#isEventName = this.#tokens.at(-1)?.tokenType === EventRoute
+    if (token.tokenType === RBracket) this.#isEventName = false
   }
 
   #replaceLast(token: ScriptToken, span: Span): ScriptToken {

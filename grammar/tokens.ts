@@ -76,7 +76,7 @@ const FailureRoute = keyword('failure_route', RouteWord)
 const OnreplyRoute = keyword('onreply_route', RouteWord)
 const ReplyRoute = keyword('reply_route', RouteWord)
 const OnsendRoute = keyword('onsend_route', RouteWord)
-const EventRoute = keyword('event_route', RouteWord)
+export const EventRoute = keyword('event_route', RouteWord)
 
 export const LoadModule = keyword('loadmodule')
 export const LoadModuleX = keyword('loadmodulex')
@@ -258,6 +258,18 @@ export const wordTokens: ReadonlyMap<string, TokenType> = new Map([
   ...keywords,
   ...[...conditionSubjects].map((word) => [word, Subject] as const),
   ...transports.map((word) => [word, Transport] as const),
+])
+
+/** Words that the grammar knows by their place; Kamailio never takes them for defines either. */
+export const contextualWords: ReadonlySet<string> = new Set([
+  'advertise',
+  'name',
+  'desc',
+  'descr',
+  'description',
+  'strlen',
+  'strempty',
+  'selval',
 ])
 
 /** Words that are numbers wherever they stand; `inet` and `inet6` are the address families of the C library. */

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { bounds } from '../../grammar/bounds.ts'
 import { renderDiagnostics } from '../../grammar/diagnostics.ts'
 import { parseFile } from '../../grammar/parse.ts'
+import { ScriptParser } from '../../grammar/parser.ts'
 import { summarise } from './ast-summary.ts'
 import { codesOf, hostOf, mainFile, parseText } from './sources.ts'
 
@@ -99,6 +100,10 @@ describe('what is too deep or too long is refused', () => {
     const script = `request_route { ${'if (1) { $x = 1; } '.repeat(2_000)} }`
     expect(codesOf(parseText(script))).toEqual([])
   })
+})
+
+test('the grammar is consistent: no ambiguous choice, no left recursion', () => {
+  expect(() => new ScriptParser(false)).not.toThrow()
 })
 
 describe('laws', () => {
