@@ -120,9 +120,7 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
   }
 
   abandon(): void {
-    if (this.isTerminated) return
-    this.discard()
-    this.#services.clientEnded(this)
+    if (!this.isTerminated) this.#end()
   }
 
   transportFailed(code: string): void {
@@ -171,14 +169,16 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
     }
     this.#moveTimers(next, bits, now)
     if (next === 'proceeding' && this.#cancelHeaders !== null && !this.#isCancelled) this.#sendCancel()
-    if (next === 'terminated') {
-      wheel.cancel(this)
-      this.#services.clientEnded(this)
-    } else {
-      this.rearm(wheel)
-    }
+    // A state that lasts no time at all is over before the response goes up.
+    if (next === 'terminated' || (this.isFinal && this.lifetimeAt <= now)) this.#end()
+    else this.rearm(wheel)
     this.#report(bits)
-    if (this.isFinal && (next !== 'completed' || !this.isInvite || this.#ack !== '')) this.#letGo()
+    if (this.isFinal && (this.isTerminated || next === 'accepted' || this.#ack !== '')) this.#letGo()
+  }
+
+  #end(): void {
+    this.discard()
+    this.#services.clientEnded(this)
   }
 
   /** Nothing sends the request again: its octets go, the linger time costs a few words only. */
@@ -207,7 +207,7 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
     const timers = this.#timers
     if (this.#finalAt < 0 && this.isFinal) this.#finalAt = now
     if (!this.isInvite) {
-      this.lifetimeAt = now + nonInviteClientLifetime(state as NonInviteClientState, timers, this.isReliable)
+      this.lifetimeAt = now + nonInviteClientLifetime(state as NonInviteClientState, timers)
     } else if (state === 'completed') {
       const wait = this.#response === null ? 64 * timers.t1 : lifetimeD(timers, this.isReliable)
       this.lifetimeAt = Math.min(now + wait, this.#finalAt + Math.max(wait, 64 * timers.t1))

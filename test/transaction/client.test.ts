@@ -198,15 +198,25 @@ describe('non-INVITE client', () => {
     expect(on.sent).toEqual(['0 MESSAGE', '500 MESSAGE', '4500 MESSAGE', '8500 MESSAGE'])
   })
 
-  test('the first final response goes up, its retransmissions do not, until timer K', () => {
+  test('a provisional response in the very moment of the timeout does not undo it', () => {
     const on = bench()
     const client = send(on, 'MESSAGE')
-    expect([answer(on, client, 202), answer(on, client, 202)]).toEqual([true, true])
-    on.clock.advanceSync(5_000)
+    on.clock.schedule(30_000, () => answer(on, client, 100))
+    on.clock.schedule(29_000, () => client.setTimeout(1_000))
+    on.clock.advanceSync(40_000)
+    expect(on.heard).toEqual(['100', 'timeout'])
+    expectIdle(on)
+  })
+
+  test('the first final response goes up and leaves nothing behind; what comes again is refused', () => {
+    const on = bench()
+    const client = send(on, 'MESSAGE')
+    expect(answer(on, client, 202)).toBe(true)
+    expect(client.isTerminated).toBe(true)
+    expectIdle(on)
     expect(answer(on, client, 202)).toBe(false)
     expect(on.heard).toEqual(['202'])
     expect(on.sent).toEqual(['0 MESSAGE'])
-    expectIdle(on)
   })
 })
 

@@ -232,12 +232,11 @@ describe('non-INVITE client: RFC 3261 §17.1.2', () => {
   })
 
   test.each([
-    ['trying', false, 30_000],
-    ['proceeding', false, 30_000],
-    ['completed', false, 5_000],
-    ['completed', true, 0],
-  ] as const)('%s, reliable %s: %d ms', (state, isReliable, ms) => {
-    expect(nonInviteClientLifetime(state, defaultTimers, isReliable)).toBe(ms)
+    ['trying', 30_000],
+    ['proceeding', 30_000],
+    ['completed', 0],
+  ] as const)('%s: %d ms', (state, ms) => {
+    expect(nonInviteClientLifetime(state, defaultTimers)).toBe(ms)
   })
 })
 
