@@ -133,6 +133,8 @@ export interface RequestParts {
   via?: string
   toTag?: string
   callId?: string
+  /** null for none. */
+  maxForwards?: string | null
   headers?: string[]
   body?: string
 }
@@ -147,7 +149,7 @@ export function request(parts: RequestParts = {}): string {
     `To: <sip:bob@example.com>${parts.toTag ? `;tag=${parts.toTag}` : ''}`,
     `Call-ID: ${parts.callId ?? 'call-1'}`,
     `CSeq: 1 ${method}`,
-    'Max-Forwards: 70',
+    ...(parts.maxForwards === null ? [] : [`Max-Forwards: ${parts.maxForwards ?? '70'}`]),
     ...(parts.headers ?? []),
     `Content-Length: ${body.length}`,
     '',
