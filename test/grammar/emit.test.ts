@@ -159,6 +159,7 @@ describe('how a run ends', () => {
     ['switch (rc(0)) { case 0: xlog("never"); } xlog("never");', 1, 0],
     ['return rc(0);', 1, 0],
     ['break;', 0, 0],
+    ['$fs = "udp:192.0.2.1:9";', 0, -1],
   ])('%s', (body, ended, result) => {
     const found = ends(body)
     expect([found.ended, found.result]).toEqual([ended, result])

@@ -4,8 +4,8 @@ import { run } from './world.ts'
 
 /**
  * Each file in test/language/semantics is a script and, in its lines `#= text`, what it logs. The scripts use only
- * what Kamailio has too, and the logs are what Kamailio 5.6.3 wrote: test/language/semantics/README.md says how to
- * ask it again.
+ * what Kamailio has too, and the logs are what Kamailio 5.6.3 wrote: ask-kamailio.ts, beside them,
+ * asks it again.
  */
 const folder = new URL('../language/semantics/', import.meta.url)
 
