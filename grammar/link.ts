@@ -20,7 +20,7 @@ export function linkProgram(
   checkLinkage(program, linkage)
   const operators = createOperators(linkage.host, tables.slotNames)
   const url = `viaduct-script:${encodeURI(program.files[0] ?? 'script')}.js`
-  const map = `data:application/json;charset=utf-8,${encodeURIComponent(evaluatedMap)}`
+  const map = `data:application/json;base64,${Buffer.from(evaluatedMap).toString('base64')}`
   const body = `${program.code}//# sourceURL=${url}\n//# sourceMappingURL=${map}\n`
   const make = new Function('functions', 'variables', 'constants', 'host', 'operators', body)
   const functions: RouteFunction[] = make(

@@ -57,8 +57,13 @@ export class CodeLines {
       return segment.map(variableLengthQuantity).join('')
     })
     const all = ';'.repeat(linesBefore) + mappings.join(';')
-    return JSON.stringify({ version: 3, sources, names: [], mappings: all })
+    return JSON.stringify({ version: 3, sources: sources.map(urlOf), names: [], mappings: all })
   }
+}
+
+/** Absolute paths as URLs, so that a debugger finds the file wherever it thinks the code is. */
+function urlOf(path: string): string {
+  return path.startsWith('/') ? `file://${encodeURI(path)}` : path
 }
 
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'

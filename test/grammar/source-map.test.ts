@@ -41,6 +41,12 @@ describe('the map of a program', () => {
     expect(placeOf('function route_A')).toEqual(['route.cfg', 1, 1])
   })
 
+  test('names absolute paths as URLs', () => {
+    const lines = new CodeLines()
+    lines.add('one', { file: '/etc/a b.cfg', start: 0, end: 1, line: 1, column: 1 })
+    expect(JSON.parse(lines.sourceMap()).sources).toEqual(['file:///etc/a%20b.cfg'])
+  })
+
   test('leaves room for the lines that stand above', () => {
     const lines = new CodeLines()
     lines.add('one', { file: 'a', start: 0, end: 1, line: 1, column: 1 })
