@@ -1,11 +1,12 @@
 import { createRequire } from 'node:module'
 import type { Database, RootDatabase } from 'lmdb'
 import { sortedKeys } from './memory.ts'
+import type { RoomGuard } from './room.ts'
 import type { OpenTable, Store, Table } from './table.ts'
 
 /**
  * Tables in an LMDB environment (package lmdb): one environment per data directory, one database per table.
- * Reads come from memory-mapped pages; writes of one turn of the loop become one commit (about 4 microseconds a
+ * Reads come from memory-mapped pages; writes of one turn of the loop become one commit (about 8 microseconds a
  * put in a batch, half a millisecond for a put that waits alone). A fulfilled put has been handed to the kernel:
  * kill -9 of the process cannot undo it; LMDB then flushes to the disk, and `flushed()` waits for that too.
  * docs/decisions/0006-location-store.md has the measurements.
@@ -14,6 +15,7 @@ export interface LmdbOptions {
   path: string
   /** The directory cannot be written: reads go on, every write is refused. */
   readOnly: boolean
+  room: RoomGuard
 }
 
 /** Bytes of a key that LMDB takes; a longer one is refused. */
@@ -21,14 +23,21 @@ const keyBytesMax = 1_900
 /** Tables of one environment. */
 const tablesMax = 128
 
-export function lmdbStore({ path, readOnly }: LmdbOptions): Store {
+export function lmdbStore({ path, readOnly, room }: LmdbOptions): Store {
   const { open: openEnvironment } = loadLmdb()
-  const environment = openEnvironment({ path, readOnly, maxDbs: tablesMax, noSubdir: true })
+  const environment = openEnvironment({
+    path,
+    readOnly,
+    maxDbs: tablesMax,
+    noSubdir: true,
+    // The batches that lmdb makes by itself hold promises that nobody can catch when a commit fails.
+    eventTurnBatching: false,
+  })
   const tables = new Map<string, LmdbTable<unknown>>()
   const open: OpenTable = <R>(name: string) => {
     const existing = tables.get(name)
     if (existing !== undefined) return existing as unknown as Table<R>
-    const created = new LmdbTable<R>(openDatabase(environment, name), readOnly)
+    const created = new LmdbTable<R>(openDatabase(environment, name), readOnly, room)
     tables.set(name, created as unknown as LmdbTable<unknown>)
     return created
   }
@@ -61,12 +70,14 @@ class LmdbTable<R> implements Table<R> {
   /** Null: the environment is read-only and the table was never made. */
   readonly #database: Database<unknown, string> | null
   readonly #readOnly: boolean
+  readonly #room: RoomGuard
   /** What was written and is not committed yet, so that a write is visible at once. */
   readonly #pending = new Map<string, { record: R | undefined }>()
 
-  constructor(database: Database<unknown, string> | null, readOnly: boolean) {
+  constructor(database: Database<unknown, string> | null, readOnly: boolean, room: RoomGuard) {
     this.#database = database ?? null
     this.#readOnly = readOnly
+    this.#room = room
   }
 
   get(key: string): R | undefined {
@@ -117,12 +128,29 @@ class LmdbTable<R> implements Table<R> {
   async #write(key: string, record: R | undefined): Promise<void> {
     if (this.#database === null || this.#readOnly) throw new Error('the store is read-only')
     if (Buffer.byteLength(key) > keyBytesMax) throw new Error(`a key of more than ${keyBytesMax} octets`)
+    const refusal = this.#room.refusal()
+    if (refusal !== null) throw new Error(refusal)
     const entry = { record }
     this.#pending.set(key, entry)
     try {
       await (record === undefined ? this.#database.remove(key) : this.#database.put(key, record))
+    } catch (error) {
+      this.#room.failed()
+      throw await causeOf(error)
     } finally {
       if (this.#pending.get(key) === entry) this.#pending.delete(key)
     }
+  }
+}
+
+/** lmdb rejects a put with an Error whose `commitError` is a promise that rejects with the true cause: disk full. */
+async function causeOf(error: unknown): Promise<unknown> {
+  const { commitError } = error as { commitError?: Promise<unknown> }
+  if (!(commitError instanceof Promise)) return error
+  try {
+    await commitError
+    return error
+  } catch (cause) {
+    return new Error('the store could not write', { cause })
   }
 }

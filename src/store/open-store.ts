@@ -5,6 +5,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { lmdbStore } from './lmdb.ts'
 import { memoryStore } from './memory.ts'
+import { diskSpace, RoomGuard } from './room.ts'
 import type { Store } from './table.ts'
 import { faultOfDataFile, isOpenSomewhere } from './verify.ts'
 
@@ -24,16 +25,17 @@ export interface StoreOptions {
 export async function openStore({ directory, log, clock }: StoreOptions): Promise<Store> {
   if (directory === null) return memoryStore()
   const path = join(directory, 'viaduct.mdb')
+  const room = new RoomGuard(clock, () => diskSpace(directory))
   const readOnly = !(await isWritable(directory, path))
   if (readOnly) log.error({ directory }, 'the data directory cannot be written: nothing will be kept')
   const fault = isOpenSomewhere(`${path}-lock`) ? null : faultOfDataFile(path)
   if (fault !== null) await moveAside(path, fault, { log, clock, readOnly })
   try {
-    return lmdbStore({ path, readOnly })
+    return lmdbStore({ path, readOnly, room })
   } catch (error) {
     if (readOnly || !isDamage(error)) throw new Error(`cannot open the store ${path}: ${messageOf(error)}`)
     await moveAside(path, messageOf(error), { log, clock, readOnly })
-    return lmdbStore({ path, readOnly })
+    return lmdbStore({ path, readOnly, room })
   }
 }
 
