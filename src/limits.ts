@@ -62,10 +62,18 @@ export const limits = {
   lockoutsMax: 50_000,
   /** Rows of subscribers that auth_db remembers if it is told to. */
   credentialsCachedMax: 50_000,
+  /** Source addresses whose requests pike counts; the one not seen for longest goes first. */
+  pikeSourcesMax: 100_000,
   /** Entries of one $sht table. */
   htableEntriesMax: 1_000_000,
   /** Prepared SQL statements kept per database. */
   databaseStatementsMax: 128,
   /** Host names remembered with their addresses. */
   dnsNamesMax: 4_096,
+  /** DNS questions that may wait for an answer at one time: names come from the wire. */
+  dnsQuestionsMax: 512,
+  /** Addresses tried of one host name. */
+  dnsAddressesMax: 16,
+  /** Flows whose send errors wait to be told to their transactions; timers take care of the rest. */
+  failedFlowsMax: 1_024,
 } as const

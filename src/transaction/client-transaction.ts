@@ -200,20 +200,22 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
   }
 
   /**
-   * Timer D absorbs retransmitted responses for 32 s. It runs `wait`, which is more than T2, and starts anew with
-   * each of them, up to the RFC's time: most transactions need no more than the first.
+   * Timer D absorbs retransmitted responses for 32 s. Most servers get the first ACK and never answer again: for them
+   * it runs `wait`. One that did has lost something, and gets the RFC's time; so does one that may still answer a CANCEL.
    */
   #startLifetime(state: ClientState, now: number): void {
     const timers = this.#timers
-    if (this.#finalAt < 0 && this.isFinal) this.#finalAt = now
+    const isFirst = this.#finalAt < 0
+    if (isFirst && this.isFinal) this.#finalAt = now
     if (!this.isInvite) {
       this.lifetimeAt = now + nonInviteClientLifetime(state as NonInviteClientState, timers)
-    } else if (state === 'completed') {
-      const wait = this.#response === null ? 64 * timers.t1 : lifetimeD(timers, this.isReliable)
-      this.lifetimeAt = Math.min(now + wait, this.#finalAt + Math.max(wait, 64 * timers.t1))
-    } else if (state !== 'proceeding' || !this.#isCancelled) {
-      this.lifetimeAt = now + inviteClientLifetime(state as InviteClientState, timers, this.isReliable)
+      return
     }
+    // RFC 3261 §9.1: a cancelled request has 64*T1 from its CANCEL, whatever comes meanwhile.
+    if (state === 'proceeding' && this.#isCancelled) return
+    const lifetime = inviteClientLifetime(state as InviteClientState, timers, this.isReliable)
+    const isLong = state === 'completed' && (!isFirst || this.#ack === '')
+    this.lifetimeAt = isLong ? this.#finalAt + Math.max(lifetime, 64 * timers.t1) : now + lifetime
   }
 
   #report(bits: number): void {
@@ -248,10 +250,6 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
 
 function classifyForInvite(statusCode: number): 'provisional' | 'success' | 'failure' {
   return statusCode < 200 ? 'provisional' : statusCode < 300 ? 'success' : 'failure'
-}
-
-function lifetimeD(timers: TransactionTimers, isReliable: boolean): number {
-  return inviteClientLifetime('completed', timers, isReliable)
 }
 
 /** The layer's own, unless this transaction has some of its own. */

@@ -52,8 +52,6 @@ const outcomeNew: RequestOutcome = { kind: 'new' }
 const outcomeAbsorbed: RequestOutcome = { kind: 'absorbed' }
 const outcomePending: RequestOutcome = { kind: 'pending' }
 
-/** Flows whose errors wait to be told to their transactions; of the rest the timers will take care. */
-const failedFlowsMax = 1_024
 /** The errors of so many milliseconds are told in one pass over the table. */
 const errorPassMs = 10
 /** A datagram shorter than this fits every path: EMSGSIZE was about a longer one. */
@@ -195,7 +193,7 @@ class Layer implements TransactionLayer, TransactionServices {
    * so the table is walked at most once in `errorPassMs`.
    */
   onSendError(flow: Flow, code: string): void {
-    if (this.#failedFlows.size >= failedFlowsMax) return
+    if (this.#failedFlows.size >= limits.failedFlowsMax) return
     this.#failedFlows.set(flowKey(flow), code)
     this.#errorTimer ??= this.clock.schedule(errorPassMs, () => this.#tellErrors())
   }

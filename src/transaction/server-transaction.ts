@@ -86,7 +86,6 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
     if (bits & Do.refuse) return false
     this.lastStatus = statusCode
     if (bits & Do.send) this.lastResponse = text
-    if (statusCode >= 200 && this.#finalAt < 0) this.#finalAt = clock.now()
     this.#carryOut(next, bits)
     return true
   }
@@ -165,17 +164,19 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
   }
 
   /**
-   * Timer J absorbs retransmissions for 64*T1. Most clients are content with the first answer, so it runs `wait`
-   * and starts anew whenever one was not, up to the RFC's time.
+   * Timer J absorbs retransmissions for 64*T1. Most clients get the first answer and never ask again: for them it
+   * runs `wait`. One that did ask again has lost something, and gets the RFC's time.
    */
   #startLifetime(state: ServerState, now: number): void {
     const { timers } = this.#services
+    const isFirst = this.#finalAt < 0
+    if (isFirst) this.#finalAt = now
     if (this.isInvite) {
       this.lifetimeAt = now + inviteServerLifetime(state as InviteServerState, timers, this.isReliable)
-      return
+    } else {
+      const wait = nonInviteServerLifetime(state as NonInviteServerState, timers, this.isReliable)
+      this.lifetimeAt = isFirst ? now + wait : this.#finalAt + Math.max(wait, 64 * timers.t1)
     }
-    const wait = nonInviteServerLifetime(state as NonInviteServerState, timers, this.isReliable)
-    this.lifetimeAt = Math.min(now + wait, this.#finalAt + Math.max(wait, 64 * timers.t1))
   }
 
   #send(): void {

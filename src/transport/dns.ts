@@ -19,9 +19,6 @@ export interface DnsSource {
 
 /** Seconds for which an answer is believed that says nothing about it (SRV, /etc/hosts), and the bounds for one that does. */
 const ttlSeconds = { default: 60, least: 5, most: 3_600, failed: 10 }
-/** Questions that may wait for an answer at one time; names come from the wire. */
-const questionsMax = 512
-
 interface Answer<T> {
   records: readonly T[]
   ttlSeconds: number
@@ -51,7 +48,7 @@ class AnswerCache<T> {
     if (known) return known
     const asked = this.#asked.get(name)
     if (asked) return asked
-    if (this.#asked.size >= questionsMax) return []
+    if (this.#asked.size >= limits.dnsQuestionsMax) return []
     const question = this.#ask(name).then(({ records, ttlSeconds }) => {
       this.#known.set(name, records, { ttl: ttlSeconds * 1_000 })
       this.#asked.delete(name)

@@ -1,3 +1,4 @@
+import { limits } from '../limits.ts'
 import { isAddress } from './address.ts'
 import type { TransportName } from './socket.ts'
 import { defaultPort } from './sockets.ts'
@@ -32,9 +33,6 @@ export interface Located {
   port: number
 }
 
-/** Addresses that one name may yield: an answer of a thousand records is no service to anybody. */
-const locatedMax = 16
-
 export async function locate(
   host: string,
   port: number,
@@ -47,17 +45,19 @@ export async function locate(
   if (servers.length === 0) return at(await lookups.addresses(host), defaultPort(transport))
   const located: Located[] = []
   for (const server of servers) {
-    if (located.length >= locatedMax) break
+    if (located.length >= limits.dnsAddressesMax) break
     located.push(...at(await lookups.addresses(server.target), server.port))
   }
-  return located.slice(0, locatedMax)
+  return located.slice(0, limits.dnsAddressesMax)
 }
 
 /** RFC 2782: the lowest priority first; within one, a draw by weight for each place. */
 function inOrder(records: readonly SrvRecord[], lookups: Lookups): SrvRecord[] {
   // A single record whose target is the root says that the service is not offered.
   const usable = records.filter(({ target, port }) => target !== '' && target !== '.' && port !== 0)
-  const waiting = usable.slice(0, locatedMax).sort((a, b) => a.priority - b.priority || a.weight - b.weight)
+  const waiting = usable
+    .slice(0, limits.dnsAddressesMax)
+    .sort((a, b) => a.priority - b.priority || a.weight - b.weight)
   const ordered: SrvRecord[] = []
   for (let first = waiting[0]; first; first = waiting[0]) {
     const { priority } = first
@@ -80,7 +80,7 @@ function serviceOf(transport: TransportName): string {
 }
 
 function at(addresses: readonly string[], port: number): Located[] {
-  return addresses.slice(0, locatedMax).map((address) => ({ address, port }))
+  return addresses.slice(0, limits.dnsAddressesMax).map((address) => ({ address, port }))
 }
 
 function withoutBrackets(host: string): string {
