@@ -1,9 +1,11 @@
 import {
   anyRoute,
   definePlugin,
+  type Flow,
   type PluginHost,
   type RouteContext,
   type RouteKind,
+  type SipMessage,
 } from '../../src/plugin/index.ts'
 import { loadContacts, nextContacts } from './contacts.ts'
 import { armed, ensureTransaction } from './note.ts'
@@ -468,6 +470,11 @@ export default definePlugin({
         'tm.stats': () => statistics(host),
         'tm.list': () => list(host),
       },
+      start() {
+        if (host.script.hasRoute('event', 'tm:local-request')) {
+          host.proxy.onOwnRequest((request, flow) => runLocalRequest(host, request, flow))
+        }
+      },
       exports: {
         /** Makes the request stateful, or gives its transaction; null if it cannot be. */
         ensureTransaction: (context: RouteContext) => ensureTransaction(context, host),
@@ -476,6 +483,18 @@ export default definePlugin({
     }
   },
 })
+
+/** event_route[tm:local-request]: may edit the request, or drop it. It cannot wait: what it does later is too late. */
+function runLocalRequest(host: PluginHost, request: SipMessage, flow: Flow): string | null {
+  const run: { context: RouteContext | null } = { context: null }
+  void host.script.runEvent('tm:local-request', request, flow, (context) => {
+    run.context = context
+  })
+  const { context } = run
+  if (context === null) return request.text
+  if (context.ended === 2) return null
+  return context.applyEdits() ? context.message.text : request.text
+}
 
 const dropped: Readonly<Record<string, 'all' | 'last' | 'none'>> = { a: 'all', l: 'last', n: 'none' }
 

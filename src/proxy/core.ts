@@ -132,6 +132,10 @@ class Core implements ProxyCore, ProxyServices {
     this.#ownRequests.send(request)
   }
 
+  onOwnRequest(listener: (request: SipMessage, flow: Flow) => string | null): void {
+    this.#ownRequests.listeners.push(listener)
+  }
+
   onBranchEnd(listener: (end: BranchEnd) => void): void {
     this.#listeners.push(listener)
   }

@@ -3,6 +3,7 @@ import type { SipMessage } from '../sip/message.ts'
 import type { ClientOptions } from '../transaction/transaction.ts'
 import type { Flow } from '../transport/socket.ts'
 import type { ProxyBranch } from './branch.ts'
+import type { BranchTimers } from './branch-timers.ts'
 import { forwardedRequest } from './forward.ts'
 import { flowTo, type NextHop, nextHopOf } from './next-hop.ts'
 import { resolveRecordRoutes } from './record-route.ts'
@@ -23,9 +24,7 @@ export interface DepartureContext {
   readonly disableFailover?: boolean
   readonly t1?: number
   readonly t2?: number
-  /** Milliseconds until an unanswered branch is given up; 0 for the layer's own. */
-  finalResponseFor(): number
-  finalResponseInviteFor(): number
+  readonly timers: BranchTimers
   /** The branch waited for DNS or its branch route and cannot leave: one of relayErrors. */
   departureFailed(branch: ProxyBranch, error: number): void
   /** False if nothing must leave any more: answered or cancelled meanwhile. */
@@ -118,8 +117,8 @@ function sendTo(context: DepartureContext, branch: ProxyBranch, flow: Flow): num
     flow,
     user: branch,
   }
-  const finalResponse = context.finalResponseFor()
-  const finalResponseInvite = context.finalResponseInviteFor()
+  const finalResponse = context.timers.finalResponse()
+  const finalResponseInvite = context.timers.finalResponseInvite()
   if (finalResponse !== 0) options.finalResponse = finalResponse
   if (finalResponseInvite !== 0) options.finalResponseInvite = finalResponseInvite
   if (target.trust === 'unproven') options.retransmissionsMax = 0

@@ -2,6 +2,7 @@ import { limits } from '../limits.ts'
 import type { Random } from '../runtime/random.ts'
 import { buildRequest } from '../sip/build.ts'
 import type { SipMessage } from '../sip/message.ts'
+import { isFault, scanMessage } from '../sip/scan.ts'
 import type { ClientTransactionUser } from '../transaction/transaction.ts'
 import type { Flow } from '../transport/socket.ts'
 import { wholeLines } from './local-response.ts'
@@ -16,6 +17,8 @@ import type { ProxyServices } from './services.ts'
 export class OwnRequests {
   readonly #services: ProxyServices
   readonly #random: Random
+  /** Each may change the text, or keep the request back. */
+  readonly listeners: ((request: SipMessage, flow: Flow) => string | null)[] = []
 
   constructor(services: ProxyServices, random: Random) {
     this.#services = services
@@ -55,8 +58,12 @@ export class OwnRequests {
   #sendTo(request: OwnRequest, flow: Flow): void {
     const { transactions, send, log } = this.#services
     const branch = transactions.newBranch()
-    const text = this.#build(request, flow, branch)
+    const text = this.#heard(this.#build(request, flow, branch), flow)
     const { target } = request
+    if (text === null) {
+      this.#fail(request, flow)
+      return
+    }
     if (target.trust === 'unproven' && text.length > target.bytesMax) {
       log.warn({ target: target.uri, bytes: text.length }, 'not sent: more than an unproven flow may get')
       this.#fail(request, flow)
@@ -76,6 +83,19 @@ export class OwnRequests {
       ...(target.trust === 'unproven' && { retransmissionsMax: 0 }),
     })
     if (client === null) this.#fail(request, flow)
+  }
+
+  /** Null if a listener keeps it back. */
+  #heard(text: string, flow: Flow): string | null {
+    let current = text
+    for (const listener of this.listeners) {
+      const message = scanMessage(current)
+      if (isFault(message)) return current
+      const heard = listener(message, flow)
+      if (heard === null) return null
+      current = heard
+    }
+    return current
   }
 
   #build(request: OwnRequest, flow: Flow, branch: string): string {

@@ -22,6 +22,11 @@ export interface ProxyCore {
   findContextOfResponse(response: SipMessage): { context: ResponseContext; branch: Branch } | null
   /** Sends a request of our own, outside any script (OPTIONS pings, the outbox): its own To-tag-less dialog. */
   sendRequest(request: OwnRequest): void
+  /**
+   * Hears of every request of our own before it leaves (event_route[tm:local-request]): gives the text to send,
+   * which may have changed, or null to keep it back.
+   */
+  onOwnRequest(listener: (request: SipMessage, flow: Flow) => string | null): void
   /** Hears of every branch's end: how flows are proven, and how dead ones are found. */
   onBranchEnd(listener: (end: BranchEnd) => void): void
   readonly contextCount: number

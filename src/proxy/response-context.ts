@@ -6,6 +6,7 @@ import type { ServerTransaction, ServerTransactionUser } from '../transaction/tr
 import type { Flow } from '../transport/socket.ts'
 import { pickBest } from './best-response.ts'
 import { type BranchOwner, ProxyBranch } from './branch.ts'
+import { BranchTimers } from './branch-timers.ts'
 import { type CancelScope, cancelBranches, ownReason, reasonLines } from './cancel.ts'
 import { type DepartureContext, depart, departToAlternative } from './departure.ts'
 import { forwardedResponse } from './forward.ts'
@@ -36,6 +37,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   readonly flow: Flow
   readonly scope: object
   readonly branches: ProxyBranch[] = []
+  readonly timers: BranchTimers
   readonly #upstream: Upstream
   readonly #isInvite: boolean
   readonly createdAt: number
@@ -84,6 +86,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.#upstream = new Upstream(services, server, this)
     this.#isInvite = server.method === 'INVITE'
     this.createdAt = services.clock.now()
+    this.timers = new BranchTimers(services, this, this.#isInvite)
   }
 
   get isAnswered(): boolean {
@@ -231,25 +234,6 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.#failBranch(branch, errorAnswer(error, 'TM').statusCode)
   }
 
-  finalResponseFor(): number {
-    const { finalResponse } = this.services.transactions.timers
-    const wanted = this.#withinLifetime(this.finalResponse || finalResponse)
-    return wanted === finalResponse ? 0 : wanted
-  }
-
-  finalResponseInviteFor(): number {
-    const { finalResponseInvite } = this.services.transactions.timers
-    const wanted = this.#withinLifetime(this.finalResponseInvite || finalResponseInvite)
-    return wanted === finalResponseInvite ? 0 : wanted
-  }
-
-  #withinLifetime(milliseconds: number): number {
-    const { settings, clock } = this.services
-    const setting = this.#isInvite ? settings.maxLifetimeInvite : settings.maxLifetimeNonInvite
-    const left = this.createdAt + (this.maxLifetime || setting) - clock.now()
-    return Math.max(1, Math.min(milliseconds, left))
-  }
-
   // Responses: RFC 3261 §16.7.
 
   receive(branch: ProxyBranch, response: SipMessage, flow: Flow): undefined | Promise<void> {
@@ -297,20 +281,9 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
 
   /** §16.7 steps 2 and 5: timer C starts anew; 1xx other than 100 goes upstream at once. */
   #provisional(branch: ProxyBranch, response: SipMessage, edits: EditList | null, keep: boolean): void {
-    if (this.#isInvite) this.#restartTimer(branch)
+    this.timers.restart(branch)
     if (!keep || this.isAnswered || branch.isFinal || response.statusCode === 100) return
     this.#upstream.respond(response.statusCode, forwardedResponse(response, edits, branch.replyStatus))
-  }
-
-  /** The layer starts fr_inv_timer with every 1xx; here is what differs from that. */
-  #restartTimer(branch: ProxyBranch): void {
-    const { clock, settings, transactions } = this.services
-    const now = clock.now()
-    const wanted = this.finalResponseInvite || transactions.timers.finalResponseInvite
-    if (branch.ringingSince < 0) branch.ringingSince = now
-    const since = settings.restartTimerOnEachReply ? now : branch.ringingSince
-    const milliseconds = this.#withinLifetime(Math.max(1, since + wanted - now))
-    if (milliseconds !== wanted) branch.client?.setTimeout(milliseconds)
   }
 
   /** §16.7 steps 5 and 10: forwarded at once, and every 2xx to an INVITE however late. */
@@ -355,6 +328,8 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     branch.isFinal = true
     branch.status = status
     this.#breadth?.giveBack(branch.breadth)
+    // What never left says nothing about the flow it would have gone to.
+    if (branch.client === null) return
     this.services.branchEnded({
       context: this,
       target: branch.target,
@@ -362,7 +337,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
       statusCode: cause === 'response' ? status : 0,
       cause,
       responseFlow,
-      flow: branch.client?.flow ?? branch.target.flow,
+      flow: branch.client.flow,
     })
   }
 

@@ -296,3 +296,31 @@ ladder('tm.stats counts', script('t_relay();'), async ({ alice, bob, running }) 
   })
   expect(await running.engine.rpc.get('tm.list')?.([])).toMatchObject([{ method: 'MESSAGE' }])
 })
+
+describe('event_route[tm:local-request]', () => {
+  const sending =
+    't_uac_send("OPTIONS", "sip:bob@192.0.2.12", "", "", "From: <sip:r@192.0.2.1>\\r\\nX-Own: 1\\r\\n"); sl_send_reply("200", "OK");'
+
+  ladder(
+    'may edit a request of our own',
+    script(sending, 'event_route[tm:local-request] { append_hf("X-Local: $rm\\r\\n"); }'),
+    async ({ alice, bob }) => {
+      await alice.sends('MESSAGE sip:r@192.0.2.1')
+      await alice.receives(200)
+      const request = await bob.receives('OPTIONS sip:bob@192.0.2.12')
+      expect(request.header('X-Local')).toBe('OPTIONS')
+      expect(request.header('X-Own')).toBe('1')
+      expect(request.header('From')).toMatch(/^<sip:r@192\.0\.2\.1>;tag=\w+$/)
+    },
+  )
+
+  ladder(
+    'may drop it',
+    script(sending, 'event_route[tm:local-request] { drop; }'),
+    async ({ alice, bob }) => {
+      await alice.sends('MESSAGE sip:r@192.0.2.1')
+      await alice.receives(200)
+      await bob.receivesNothing()
+    },
+  )
+})

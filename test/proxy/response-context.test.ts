@@ -599,6 +599,15 @@ describe('targets', () => {
     expect(state.result).toBe(-400)
   })
 
+  it('a branch that never left is no end of anything: learn must not drop its flow', async () => {
+    const stand = new Stand()
+    stand.relayTo([createTarget('sip:bob@host.example')])
+    stand.receive(request({ method: 'MESSAGE' }))
+    await stand.clock.settle()
+    expect(stand.take()).toEqual([`478 ${caller}`])
+    expect(stand.ends).toEqual([])
+  })
+
   it('BranchEnd tells the flow that answered', () => {
     const { stand } = forked([bob], { method: 'MESSAGE' })
     stand.receive(answer(stand.lastTo(bob, 'MESSAGE'), 200), bob)
