@@ -12,6 +12,7 @@ import { type DepartureContext, depart, departToAlternative } from './departure.
 import { forwardedResponse } from './forward.ts'
 import type { BranchEnd, ReplyOptions, ResponseContext } from './proxy.ts'
 import { errorAnswer, relayErrors } from './relay-error.ts'
+import { SerialLegs } from './serial-legs.ts'
 import type { ProxyServices } from './services.ts'
 import { copyTarget, type Target } from './target.ts'
 import { Upstream } from './upstream.ts'
@@ -39,6 +40,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   readonly branches: ProxyBranch[] = []
   readonly timers: BranchTimers
   readonly #upstream: Upstream
+  readonly #legs = new SerialLegs(this.branches)
   readonly #isInvite: boolean
   readonly createdAt: number
 
@@ -63,8 +65,6 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   relayError = 0
   #breadth: Breadth | null = null
   #loopDigest = ''
-  /** Serial forking: which run of a failure route added the latest branches. */
-  #leg = 0
   /** Handlers that are running: while there are any, nothing is decided. */
   #holds = 0
   /** The response that a running failure route is about. */
@@ -73,8 +73,6 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   #isExhausted = false
   /** A 6xx came: no further branches. */
   #isBlocked = false
-  /** The script said itself which responses to forget. */
-  #hasDropped = false
 
   constructor(services: ProxyServices, server: ServerTransaction, scope: object) {
     this.services = services
@@ -134,7 +132,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     if (started <= 0) return this.#fail(started)
     this.relayError = 0
     this.#isExhausted = false
-    this.#forgetEarlierLegs()
+    this.#legs.started(this.services.settings.failureReplyMode)
     if (this.#isComplete()) queueMicrotask(() => this.#evaluate())
     return started
   }
@@ -176,7 +174,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     for (const target of targets) {
       const own = this.branchRoute === null ? edits : edits.clone()
       const index = this.branches.length
-      const branch = new ProxyBranch(this, index, copyTarget(target), own, this.#leg, share, stated)
+      const branch = new ProxyBranch(this, index, copyTarget(target), own, this.#legs.current, share, stated)
       this.branches.push(branch)
       this.#breadth.take(share)
       const outcome = this.#startBranch(branch, own)
@@ -213,7 +211,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   replicate(target: Target, request: SipMessage, edits: EditList): boolean {
     if (this.firstTarget === null) this.request = request
     const index = limits.branchesMax + this.branches.length
-    const branch = new ProxyBranch(this, index, copyTarget(target), edits, this.#leg, 0, -1)
+    const branch = new ProxyBranch(this, index, copyTarget(target), edits, this.#legs.current, 0, -1)
     branch.isReplica = true
     return depart(this, branch) === 0
   }
@@ -385,8 +383,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   #runFailureRoute(route: string, best: ProxyBranch): void {
     this.failureRoute = null
     this.#winner = best
-    this.#leg++
-    this.#hasDropped = false
+    this.#legs.next()
     this.#isExhausted = true
     this.#holds++
     const done = this.services.handlers.onFailure(this, route)
@@ -406,24 +403,8 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.#winner = null
   }
 
-  /** Kamailio's failure_reply_mode: a new leg is on its way; do answers of the earlier ones still count? */
-  #forgetEarlierLegs(): void {
-    if (this.#leg === 0 || this.#hasDropped) return
-    const mode = this.services.settings.failureReplyMode
-    if (mode === 1 || mode === 3) this.#forget(0)
-    else if (mode === 2) this.#forget(this.#leg - 1)
-  }
-
   dropResponses(which: 'all' | 'last' | 'none'): void {
-    this.#hasDropped = true
-    if (which === 'all') this.#forget(0)
-    else if (which === 'last') this.#forget(this.#leg - 1)
-  }
-
-  #forget(fromLeg: number): void {
-    for (const branch of this.branches) {
-      if (branch.isFinal && branch.leg >= fromLeg && branch.leg < this.#leg) branch.isForgotten = true
-    }
+    this.#legs.drop(which)
   }
 
   // CANCEL: RFC 3261 §9, §16.10.
