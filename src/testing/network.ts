@@ -215,6 +215,10 @@ export class SimulatedHost implements Network {
     return this.addresses[0] ?? ''
   }
 
+  get clock(): SimulatedClock {
+    return this.#network.clock
+  }
+
   has(address: string): boolean {
     return this.addresses.includes(address)
   }
