@@ -53,7 +53,7 @@ const outcomeAbsorbed: RequestOutcome = { kind: 'absorbed' }
 const outcomePending: RequestOutcome = { kind: 'pending' }
 
 /** The errors of so many milliseconds are told in one pass over the table. */
-const errorPassMs = 10
+const errorPassMs = 20
 /** A datagram shorter than this fits every path: EMSGSIZE was about a longer one. */
 const bytesThatAlwaysFit = 1_280
 
@@ -277,15 +277,19 @@ class Layer implements TransactionLayer, TransactionServices {
     return true
   }
 
+  /** Collected first: who is told may send to the same flow again, and that is another matter. */
   #tellErrors(): void {
     this.#errorTimer = null
-    const failed = new Map(this.#failedFlows)
-    this.#failedFlows.clear()
-    for (const client of [...this.#clients.values(), ...this.#cancels.values()]) {
-      const code = failed.get(flowKey(client.flow))
-      if (code === undefined || (code === 'EMSGSIZE' && client.sentBytes < bytesThatAlwaysFit)) continue
-      client.transportFailed(code)
+    const concerned: [LiveClient, string][] = []
+    for (const table of [this.#clients, this.#cancels]) {
+      for (const client of table.values()) {
+        const code = this.#failedFlows.get(flowKey(client.flow))
+        if (code === undefined || (code === 'EMSGSIZE' && client.sentBytes < bytesThatAlwaysFit)) continue
+        concerned.push([client, code])
+      }
     }
+    this.#failedFlows.clear()
+    for (const [client, code] of concerned) client.transportFailed(code)
   }
 }
 

@@ -311,6 +311,16 @@ describe('errors of sending: RFC 3261 §16.9', () => {
     expect(on.layer.clientCount).toBe(2)
   })
 
+  test('a failover to the same flow gets its own chance', () => {
+    const on = bench()
+    const branch = on.layer.newBranch()
+    const again = () => void send(on, 'MESSAGE')
+    send(on, 'MESSAGE', { branch, user: { ...on.clientUser, onTransportError: again } })
+    on.layer.onSendError(peer, 'ECONNREFUSED')
+    on.clock.advanceSync(100)
+    expect([on.sent, on.layer.clientCount]).toEqual([['0 MESSAGE', '20 MESSAGE'], 1])
+  })
+
   test('EMSGSIZE concerns long requests only', () => {
     const on = bench()
     send(on, 'MESSAGE')
