@@ -111,6 +111,7 @@ export function createStand(options: { seed?: number; directory?: string } = {})
     }) as unknown as PluginHost
 
   return {
+    host: hostFor([]),
     clock,
     random,
     log,
