@@ -282,8 +282,9 @@ function say(
     why,
   )
   const fields = { ...context.logFields(), principal, aor, from, outcome }
-  if (isAllowed) host.log.info(fields, 'third-party registration allowed')
-  else host.log.warn(fields, 'third-party registration refused')
+  const what = `${principal} at ${from} registers ${aor}: ${isAllowed ? 'allowed' : 'refused'}, ${why}`
+  if (isAllowed) host.log.info(fields, what)
+  else host.log.warn(fields, what)
   const record = {
     aor,
     result: isAllowed ? 'allowed' : 'refused',

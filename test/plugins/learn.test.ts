@@ -505,7 +505,7 @@ describe('third-party registration', () => {
     const { rc, context } = thirdParty({ who: digest('1001') })
     expect(rc).toBe(-1)
     expectRefusal(context, 'Third-Party Registration Not Allowed')
-    const line = edge.log.lines.find(({ message: text }) => text === 'third-party registration refused')
+    const line = edge.log.lines.find(({ fields }) => fields['outcome'] === 'no-rule')
     expect(line?.fields).toMatchObject({
       principal: '1001',
       aor: '2000',
