@@ -1,23 +1,26 @@
 import {
-  type AorRules,
-  type AuthenticatedUser,
   asciiLower,
   type BoundSettings,
-  canonicalAor,
   defaultBounds,
   definePlugin,
   type Flow,
   isUnicast,
   type Location,
-  type PluginHost,
-  parseUri,
-  type RouteContext,
   type SipMessage,
   sameFlow,
 } from '../../src/plugin/index.ts'
 import type { RegistrarExports } from '../registrar/index.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
 import { recordOf } from './events.ts'
+import {
+  askAuthDb,
+  canonicalPrincipal,
+  domainOf,
+  isRegistered,
+  type Mapping,
+  userOf,
+  whoIsIt,
+} from './identity.ts'
 import { Learner } from './learner.ts'
 import { NameList } from './names.ts'
 import { type Claim, judge } from './policy.ts'
@@ -400,64 +403,3 @@ export default definePlugin({
 
 /** Milliseconds: how often a flow's last packet is worth telling the store. */
 const storedEvery = 10_000
-
-interface Mapping {
-  readonly host: PluginHost
-  readonly aorRules: AorRules
-  readonly domain: string
-  readonly aor: ((context: RouteContext) => string) | undefined
-}
-
-interface Who {
-  readonly aor: string | null
-  readonly user: string
-  readonly domain: string
-  readonly contactUser: string
-  readonly isWithoutDomain: boolean
-}
-
-/** The From user at a domain of ours: the host that a device behind a NAT writes into From means nothing. */
-function whoIsIt(mapping: Mapping, context: RouteContext, given: string | undefined): Who {
-  const { aorRules } = mapping
-  const written = given || mapping.aor?.(context) || ''
-  const uri = parseUri(written || (context.message.from?.uri ?? ''))
-  const contactUser = uri?.user ?? ''
-  const domain = !aorRules.useDomain
-    ? ''
-    : written === ''
-      ? domainOf(mapping, context.message.requestUri)
-      : asciiLower(uri?.host ?? '')
-  const user = uri === null || contactUser === '' ? null : userOf(`sip:${contactUser}@x`, aorRules)
-  const isWithoutDomain = aorRules.useDomain && domain === ''
-  const aor = user === null || isWithoutDomain ? null : domain === '' ? user : `${user}@${domain}`
-  return { aor, user: user ?? '', domain, contactUser, isWithoutDomain: isWithoutDomain && user !== null }
-}
-
-function userOf(uri: string, aorRules: AorRules): string | null {
-  const parsed = parseUri(uri)
-  return parsed?.user ? canonicalAor(uri, { ...aorRules, useDomain: false }) : null
-}
-
-function domainOf({ host, domain }: Mapping, requestUri: string): string {
-  if (domain !== '') return domain
-  const uri = parseUri(requestUri)
-  return uri !== null && host.sockets.isMyself(uri.host, uri.port) ? asciiLower(uri.host) : ''
-}
-
-/** Digest users are told apart by case only if addresses-of-record are. */
-function canonicalPrincipal(
-  principal: AuthenticatedUser | null,
-  { caseSensitive }: AorRules,
-): AuthenticatedUser | null {
-  return principal === null || caseSensitive ? principal : { ...principal, user: asciiLower(principal.user) }
-}
-
-function isRegistered(location: Location, aor: string): boolean {
-  return location.of(aor).some((binding) => binding.origin === 'registered' || binding.origin === 'static')
-}
-
-/** auth_db knows, if it is there and says so; without it nobody has credentials. */
-function askAuthDb(host: PluginHost, user: string): boolean | null {
-  const known = host.exportsOf<{ hasCredentials?(user: string): boolean | null }>('auth_db')
-  return known?.hasCredentials === undefined ? false : known.hasCredentials(user)
-}
