@@ -5,7 +5,6 @@ import {
   definePlugin,
   type Flow,
   isUnicast,
-  type Location,
   type SipMessage,
   sameFlow,
 } from '../../src/plugin/index.ts'
