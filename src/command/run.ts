@@ -35,10 +35,10 @@ const drainMilliseconds = 4_000
 
 /** Resolves with the exit code once the router has stopped. */
 export async function run(options: RunOptions): Promise<number> {
-  const log = createPinoLog({
-    level: levelOf(options.debug ?? 0),
-    pretty: options.colour === true || process.stderr.isTTY === true,
-  })
+  const pretty = options.colour === true || process.stderr.isTTY === true
+  const log = createPinoLog({ level: levelOf(options.debug ?? 0), pretty })
+  // `debug=` of the script is about messages; that we started, and on what, is said whatever it is.
+  const notices = createPinoLog({ level: 'info', pretty })
   try {
     if (options.workdir !== undefined) process.chdir(options.workdir)
     const path = options.file ?? defaultScript()
@@ -51,8 +51,8 @@ export async function run(options: RunOptions): Promise<number> {
     const server = await start(path, options, log)
     dropPrivileges(options, log)
     if (options.pid !== undefined) writeFileSync(options.pid, `${process.pid}\n`)
-    announce(server, path, options, log)
-    return await untilStopped(server, log)
+    announce(server, path, options, notices)
+    return await untilStopped(server, notices)
   } catch (error) {
     complain(error, log)
     return 1
