@@ -367,6 +367,8 @@ export class ExpressionEmitter implements Operands {
   #formatCode({ parts }: ResolvedFormat): string {
     const codes = parts.map((part) => {
       if (part.op === 'constant') return literal(part.value ?? '<null>')
+      // What a transformation cannot make is printed as nothing (measured on Kamailio 5.6.3).
+      if (part.op === 'transformation') return this.text(part)
       const code = this.value(part)
       return this.kinds(part) & Kind.nothing ? `show(${code})` : code
     })

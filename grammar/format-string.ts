@@ -8,10 +8,12 @@ export type FormatPart = string | VariableText
 
 /**
  * @param isVariable tells whether a name is declared: of `$rU.example` only `rU` is, and the rest is text
+ * @param isLenient a `$` that no name follows stands for itself: `{re.subst,/(.*)$/\1/}`
  */
 export function parseFormat(
   source: string,
   isVariable: (name: string) => boolean,
+  isLenient = false,
 ): readonly FormatPart[] | VariableProblem {
   const parts: FormatPart[] = []
   let text = ''
@@ -26,7 +28,12 @@ export function parseFormat(
       continue
     }
     const variable = parseVariable(source, dollar)
-    if ('problem' in variable) return variable
+    if ('problem' in variable) {
+      if (!isLenient) return variable
+      text += '$'
+      at = dollar + 1
+      continue
+    }
     if (text !== '') parts.push(text)
     text = ''
     const known = withKnownName(variable, isVariable)

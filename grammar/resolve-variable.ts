@@ -49,9 +49,13 @@ export function resolveVariable(resolver: Resolver, written: WrittenText): Resol
  * A format string. Text without variables yields a constant; one variable alone yields that variable itself, with its
  * type; anything else a format.
  */
-export function resolveFormat(resolver: Resolver, written: WrittenText): ResolvedExpression {
+export function resolveFormat(
+  resolver: Resolver,
+  written: WrittenText,
+  isLenient = false,
+): ResolvedExpression {
   if (isConstantText(written.text)) return { op: 'constant', value: written.text }
-  const parts = parseFormat(written.text, (name) => isDeclared(resolver, name))
+  const parts = parseFormat(written.text, (name) => isDeclared(resolver, name), isLenient)
   if ('problem' in parts) return reportProblem(resolver, written, parts)
   const resolved = parts.map((part) => resolvePart(resolver, part, written))
   const [only] = resolved
@@ -270,7 +274,8 @@ function resolveParameter(
   type: 'string' | 'int',
   written: WrittenText,
 ): ResolvedExpression {
-  if (type === 'string') return resolveFormat(resolver, written)
+  // Regular expressions end in $.
+  if (type === 'string') return resolveFormat(resolver, written, true)
   const text = written.text.trim()
   if (/^[+-]?\d+$/.test(text)) return { op: 'constant', value: Number(text) }
   if (text.startsWith('$')) return resolveVariable(resolver, trimmed(written))

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { parseFormat } from '../../grammar/format-string.ts'
 import { parseWholeVariable, spanWithin, splitParameters } from '../../grammar/pseudo-variable.ts'
 import { SourceFile } from '../../grammar/source.ts'
@@ -64,6 +64,15 @@ describe('parameters of transformations', () => {
   ])('%j splits in %d', (text, count, expected) => {
     expect(splitParameters({ text, offset: 0 }, count).map((piece) => piece.text)).toEqual(expected)
   })
+})
+
+it('in a parameter of a transformation a $ that no name follows stands for itself', () => {
+  expect(parseFormat('/(com|org)$/$ru/', () => true, true)).toMatchObject([
+    '/(com|org)$/',
+    { text: '$ru' },
+    '/',
+  ])
+  expect(parseFormat('/a$/b/', () => true, true)).toEqual(['/a$/b/'])
 })
 
 describe('a format string', () => {

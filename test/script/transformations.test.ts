@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { transformations } from '../../src/script/transformations/index.ts'
 import { strftime } from '../../src/script/transformations/strftime.ts'
+import { request, startRouter } from './router.ts'
 
 /** `{s.substr,1,2}` on a value, parameters split as the compiler does it for these tables: null is undefined. */
 function transform(value: string, written: string, ...params: (string | number)[]): unknown {
@@ -398,4 +399,25 @@ it.each([
     unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
   })
   fc.assert(fc.property(octets, (value) => transform(String(transform(value, there)), back) === value))
+})
+
+it('in a script: chains, variables as parameters, commas, and nothing for what is undefined', async () => {
+  const router = await startRouter(`
+    loadmodule "xlog.so"
+    request_route {
+      $var(x) = "sip:bob@example.com";
+      $var(n) = 42;
+      $var(l) = "a,b,c";
+      xlog("L_ERR", "1 [$(var(x){re.subst,/^sip:(.*)@(.*)$/\\\\1/}{s.toupper})] [$(var(x){re.subst,/(com|org)$/$var(n)/})]\\n");
+      xlog("L_ERR", "2 [$(var(l){s.select,1,,})] [$(var(x){s.select,$(var(l){s.count,b}),@})] [$(var(x){s.substr,-3,0})]\\n");
+      xlog("L_ERR", "3 [$hdr(X)] [$(hdr(X){s.len})] [$(var(x){s.int})] [$(hdr(X){uri.user})] [$(hdr(X){sql.val})]\\n");
+      if ($(hdr(X){s.len}) == 0 && $(hdr(X){s.len}) == $null && $(hdr(X){s.md5}) == "") xlog("L_ERR", "4\\n");
+    }`)
+  await router.handle(request({ method: 'OPTIONS' }))
+  expect(router.log.messages('error').map((line) => line.trim())).toEqual([
+    '1 [BOB] [sip:bob@example.42]',
+    '2 [b] [example.com] [com]',
+    '3 [<null>] [] [] [] [NULL]',
+    '4',
+  ])
 })
