@@ -30,8 +30,8 @@ export const lookupResult = {
 
 export type LookupResult = (typeof lookupResult)[keyof typeof lookupResult]
 
-/** Octets that our own headers add to a request on its way to an unproven flow. */
-const headroom = 256
+/** Octets that our own Via, `received` and `rport` add to a request on its way to an unproven flow. */
+const headroom = 192
 
 export function lookup(
   registrar: Registrar,
@@ -128,8 +128,19 @@ function allows(binding: Binding, { message }: RouteContext): boolean {
   return (binding.methods & message.methodMask) !== 0
 }
 
-function mayReceive({ flow }: Binding, { message }: RouteContext): boolean {
-  return flow === null || budgetOf(flow) >= message.text.length + headroom
+function mayReceive({ flow }: Binding, context: RouteContext): boolean {
+  return flow === null || flow.proven || budgetOf(flow) >= requestBytes(context)
+}
+
+/**
+ * Octets that the request will have when it leaves. Credentials that were consumed do not count: they are longer than
+ * the rest of a short message, which would be cold for their sake.
+ */
+function requestBytes({ message, edits }: RouteContext): number {
+  const { above, below, edits: changes, body } = edits.plan()
+  let bytes = message.bodyEnd + above.length + below.length + headroom
+  for (const { start, end, text } of changes) bytes += text.length - (end - start)
+  return body === null ? bytes : bytes + body.text.length - (message.bodyEnd - message.bodyStart)
 }
 
 function cold(context: RouteContext, uri: string, why: string): LookupResult {
@@ -162,18 +173,18 @@ function aim({ host, settings }: Registrar, context: RouteContext, target: Targe
   target.instance = binding.instance
   target.userAgent = binding.userAgent
   target.aor = binding.aor
-  aimAtFlow(target, binding, context.message.text.length)
+  aimAtFlow(target, binding, context)
 }
 
 /** The exact flow, and how it may be treated: learning.md T5. */
-function aimAtFlow(target: Target, { flow, trust }: Binding, requestBytes: number): void {
+function aimAtFlow(target: Target, { flow, trust }: Binding, context: RouteContext): void {
   target.flow = flow === null ? null : flow.flow
   target.trust = flow === null || trust === 'operator' ? 'any' : flow.proven ? 'proven' : 'unproven'
   target.bytesMax = 0
   if (flow === null) return
   target.socket = flow.flow.socket
   if (target.trust !== 'unproven') return
-  target.bytesMax = Math.min(budgetOf(flow), requestBytes + headroom)
+  target.bytesMax = Math.min(budgetOf(flow), requestBytes(context))
   flow.bytesOut += target.bytesMax
 }
 
