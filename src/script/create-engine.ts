@@ -25,10 +25,10 @@ export async function createEngine(loaded: LoadedScript, services: EngineService
   applyGlobals(loaded, services)
   const plugins: RunningPlugin[] = []
   try {
-    for (const definition of inOrderOfNeed(loaded.plugins)) {
-      const host = createPluginHost(definition, surroundings, connections, script)
-      const plugin = await setUpPlugin(definition, host, loaded.program.parameters)
-      connections.exports.set(definition.name, plugin.instance.exports)
+    for (const found of inOrderOfNeed(loaded.plugins)) {
+      const host = createPluginHost(found.request.name, surroundings, connections, script)
+      const plugin = await setUpPlugin(found, host, loaded.program.parameters)
+      connections.exports.set(plugin.definition.name, plugin.instance.exports)
       plugins.push(plugin)
     }
     link(surroundings, loaded, plugins)
@@ -131,7 +131,7 @@ function onArrival(
 /** Plugins keep what they hold, so the new script must load the same ones with the same parameters. */
 function reasonsAgainst(current: LoadedScript, next: LoadedScript): Diagnostic[] {
   const problems: Diagnostic[] = []
-  const names = (loaded: LoadedScript) => loaded.plugins.map(({ definition }) => definition.name).join(' ')
+  const names = (loaded: LoadedScript) => loaded.plugins.map(({ request }) => request.text).join(' ')
   if (names(current) !== names(next)) {
     problems.push(needsRestart('the new script loads other modules', next))
   }
@@ -151,11 +151,11 @@ function needsRestart(message: string, next: LoadedScript): Diagnostic {
 }
 
 async function closePlugins(plugins: readonly RunningPlugin[], services: EngineServices): Promise<void> {
-  for (const { definition, instance } of plugins.toReversed()) {
+  for (const { name, instance } of plugins.toReversed()) {
     try {
       await instance.close?.()
     } catch (error) {
-      services.log.error({ err: error, module: definition.name }, 'a module did not close')
+      services.log.error({ err: error, module: name }, 'a module did not close')
     }
   }
 }

@@ -17,7 +17,7 @@ export function createLinkage(
   surroundings: Surroundings,
 ): Linkage {
   const { program } = loaded
-  const byName = new Map(plugins.map((plugin) => [plugin.definition.name, plugin]))
+  const byName = new Map(plugins.map((plugin) => [plugin.name, plugin]))
   return {
     functions: program.functions.map((reference) => bindFunction(reference, byName)),
     variables: bindVariables(program, byName),

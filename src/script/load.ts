@@ -1,3 +1,4 @@
+import type { ModuleDeclaration } from '../../grammar/declarations.ts'
 import type { Diagnostic } from '../../grammar/diagnostics.ts'
 import type { Program } from '../../grammar/program.ts'
 import { type LoadedPlugin, loadPlugins } from '../plugin/load.ts'
@@ -17,13 +18,18 @@ export async function loadScript(options: LoadOptions): Promise<LoadResult> {
   const loading = await loadPlugins(parsed.modules, options.registry ?? builtInPlugins())
   const { program, diagnostics: found } = options.compiler.compileScript(
     parsed,
-    loading.plugins.map((plugin) => (plugin === null ? null : moduleDeclaration(plugin.definition))),
+    loading.plugins.map((plugin) => (plugin === null ? null : declarationOf(plugin))),
   )
   const diagnostics = [...new Set([...parsed.diagnostics, ...loading.diagnostics, ...found])]
   const plugins = loading.plugins.filter((plugin) => plugin !== null)
   const isWrong = diagnostics.some((diagnostic) => diagnostic.severity === 'error')
   if (isWrong || program === null) return { loaded: null, diagnostics: orExplained(diagnostics) }
   return { loaded: createLoadedScript(options, program, plugins), diagnostics }
+}
+
+/** In a script a module is called as loadmodule calls it, whatever a plugin's author calls it. */
+function declarationOf({ request, definition }: LoadedPlugin): ModuleDeclaration {
+  return { ...moduleDeclaration(definition), name: request.name }
 }
 
 function createLoadedScript(

@@ -1,6 +1,7 @@
 import { RE2JS } from 're2js'
 import type { Pattern } from '../../grammar/program.ts'
-import { isHarmless, isUnambiguous } from './regex/cost.ts'
+import { isHarmless } from './regex/cost.ts'
+import { isDeterministic } from './regex/determinism.ts'
 import { writePattern } from './regex/javascript.ts'
 import { parsePosix } from './regex/posix.ts'
 
@@ -28,7 +29,8 @@ export function compilePattern(source: string, options: PatternOptions): Pattern
   if (parsed.hasBackReferences) return compileWithReferences(source, written, options)
   const remarks = parsed.remarks.join('; ')
   if (isHarmless(parsed.root, options.isTrusted === false ? null : written)) {
-    return new NativePattern(source, written, '', remarks === '' ? null : remarks)
+    const isLongest = isDeterministic(parsed.root, options.ignoreCase)
+    return new NativePattern(source, written, '', isLongest, remarks === '' ? null : remarks)
   }
   const slow = 'a text could be read in many ways, so it runs in the linear engine, which is slower'
   try {
@@ -52,7 +54,7 @@ function compileWithReferences(source: string, written: string, options: Pattern
   const parsed = parsePosix(source)
   const isSafe = options.isTrusted !== false && typeof parsed !== 'string' && isHarmless(parsed.root, written)
   if (!isSafe) return 'a pattern with a back reference that cannot be matched in linear time'
-  return new NativePattern(source, written, options.ignoreCase ? 'i' : '', null)
+  return new NativePattern(source, written, options.ignoreCase ? 'i' : '', true, null)
 }
 
 class NativePattern implements Pattern {
@@ -60,14 +62,17 @@ class NativePattern implements Pattern {
   readonly note: string | null
   readonly #written: string
   readonly #flags: string
+  /** What V8 finds first is the longest match, or nobody else could find it. */
+  readonly #findsLongest: boolean
   readonly #expression: RegExp
   #matcher: ((subject: string, from: number) => number[] | null) | null = null
 
-  constructor(source: string, written: string, flags: string, note: string | null) {
+  constructor(source: string, written: string, flags: string, findsLongest: boolean, note: string | null) {
     this.source = source
     this.note = note
     this.#written = written
     this.#flags = flags
+    this.#findsLongest = findsLongest
     this.#expression = new RegExp(written, `s${flags}`)
   }
 
@@ -82,7 +87,7 @@ class NativePattern implements Pattern {
 
   /** Places are asked for by few functions: this second expression is made when the first one asks. */
   #makeMatcher(): (subject: string, from: number) => number[] | null {
-    if (this.#flags === '' && !isUnambiguous(this.#written)) return longestMatcher(this.#written)
+    if (!this.#findsLongest) return longestMatcher(this.#written)
     const expression = new RegExp(this.#written, `dgs${this.#flags}`)
     return (subject, from) => {
       expression.lastIndex = from

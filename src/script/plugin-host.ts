@@ -1,6 +1,5 @@
 import { dirname, resolve } from 'node:path'
 import type { PluginHost, ScriptHost } from '../plugin/host.ts'
-import type { PluginDefinition } from '../plugin/plugin.ts'
 import type { Timer } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { SipMessage } from '../sip/message.ts'
@@ -47,13 +46,13 @@ export class PluginConnections {
 }
 
 export function createPluginHost(
-  plugin: PluginDefinition,
+  name: string,
   surroundings: Surroundings,
   connections: PluginConnections,
   script: ScriptHost,
 ): PluginHost {
   const { services, loaded } = surroundings
-  const log = services.log.child({ module: plugin.name })
+  const log = services.log.child({ module: name })
   return {
     clock: services.clock,
     random: services.random,
@@ -66,10 +65,10 @@ export function createPluginHost(
     openTable: services.openTable,
     openDatabase: services.openDatabase,
     resolvePath: (path) => resolve(dirname(loaded.path), path),
-    global: (name) => surroundings.loaded.global(name),
+    global: (parameter) => surroundings.loaded.global(parameter),
     customGlobals: surroundings.customGlobals,
     defines: surroundings.defines,
-    exportsOf: <T>(name: string) => connections.exports.get(name) as T | undefined,
+    exportsOf: <T>(plugin: string) => connections.exports.get(plugin) as T | undefined,
     sendRaw: (socket, text, address, port) => services.sendRaw(socket, text, address, port),
     onArrival: (listener) => connections.arrivalListeners.push(listener),
     onSendError: (listener) => connections.sendErrorListeners.push(listener),

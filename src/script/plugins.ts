@@ -8,58 +8,62 @@ import type { RpcHandler } from './engine.ts'
 
 /** A plugin that was set up. */
 export interface RunningPlugin {
+  /** As the script calls it. */
+  readonly name: string
   readonly definition: PluginDefinition
   readonly instance: PluginInstance<unknown, unknown, unknown>
 }
 
 /** Those that others need come first; otherwise the order of the script. A ring is set up as it stands. */
-export function inOrderOfNeed(plugins: readonly LoadedPlugin[]): PluginDefinition[] {
-  const byName = new Map(plugins.map(({ definition }) => [definition.name, definition]))
-  const ordered = new Set<PluginDefinition>()
-  const visiting = new Set<PluginDefinition>()
-  const visit = (definition: PluginDefinition) => {
-    if (ordered.has(definition) || visiting.has(definition)) return
-    visiting.add(definition)
-    for (const name of [...(definition.uses ?? []), ...(definition.usesIfLoaded ?? [])]) {
+export function inOrderOfNeed(plugins: readonly LoadedPlugin[]): LoadedPlugin[] {
+  const byName = new Map(plugins.map((plugin) => [plugin.definition.name, plugin]))
+  const ordered = new Set<LoadedPlugin>()
+  const visiting = new Set<LoadedPlugin>()
+  const visit = (plugin: LoadedPlugin) => {
+    if (visiting.has(plugin)) return
+    visiting.add(plugin)
+    const { uses = [], usesIfLoaded = [] } = plugin.definition
+    for (const name of [...uses, ...usesIfLoaded]) {
       const needed = byName.get(name)
       if (needed) visit(needed)
     }
-    ordered.add(definition)
+    ordered.add(plugin)
   }
-  for (const { definition } of plugins) visit(definition)
+  for (const plugin of plugins) visit(plugin)
   return [...ordered]
 }
 
 /** @throws Error that names the plugin and says what went wrong. */
 export async function setUpPlugin(
-  definition: PluginDefinition,
+  { definition, request: { name } }: LoadedPlugin,
   host: PluginHost,
   parameters: readonly ModuleParameter[],
 ): Promise<RunningPlugin> {
   let instance: PluginInstance<unknown, unknown, unknown> = {}
   try {
-    const params = parameterValues(definition, parameters)
+    const params = parameterValues(name, definition, parameters)
     if (definition.setup) instance = (await definition.setup(host, params as never)) as typeof instance
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
-    throw new Error(`module ${definition.name} could not be set up: ${text}`, { cause: error })
+    throw new Error(`module ${name} could not be set up: ${text}`, { cause: error })
   }
   const problems = instanceProblems(definition, instance)
   if (problems.length > 0) {
-    throw new Error(`module ${definition.name} does not do what it declares: ${problems.join('; ')}`)
+    throw new Error(`module ${name} does not do what it declares: ${problems.join('; ')}`)
   }
-  return { definition, instance }
+  return { name, definition, instance }
 }
 
 /** As ParamValues says: the script's value, all of them for a repeatable one, else the default. */
 function parameterValues(
+  module: string,
   definition: PluginDefinition,
   parameters: readonly ModuleParameter[],
 ): Record<string, unknown> {
   const values: Record<string, unknown> = {}
   for (const [name, declaration] of Object.entries(definition.params ?? {})) {
     const given = parameters
-      .filter((parameter) => parameter.module === definition.name && parameter.name === name)
+      .filter((parameter) => parameter.module === module && parameter.name === name)
       .map((parameter) => parameter.value)
     values[name] = declaration.repeatable === true ? given : (given.at(-1) ?? defaultOf(declaration))
   }

@@ -9,34 +9,24 @@ import type { Node } from './posix.ts'
  */
 export function isHarmless(root: Node, written: string | null): boolean {
   const bound = boundOf(root)
-  if (bound !== null) return bound.ways * bound.width <= stepsPerStartMax
-  return written !== null && scoreOf(written) !== null
-}
-
-/**
- * True if no two ways through the pattern read the same text from a given start. Greedy leftmost-first matching then
- * finds what POSIX asks for, the longest of the leftmost matches.
- */
-export function isUnambiguous(written: string): boolean {
-  return scoreOf(`^(?:${written})`) === 1
+  if (bound !== null && bound.ways * bound.width <= stepsPerStartMax) return true
+  return written !== null && hasBoundedScore(written)
 }
 
 /** Matching steps at one starting point: about a microsecond. */
 const stepsPerStartMax = 512
 /** Ways to read one text that we still call harmless. */
 const scoreMax = 20
-const detectorStepsMax = 5_000
-const detectorMilliseconds = 250
+/** About a hundred milliseconds; who needs more is not harmless enough. */
+const detectorStepsMax = 2_000
 
-/** How many ways the worst text can be read; null if there is no small bound, or nobody could tell in time. */
-function scoreOf(written: string): number | null {
+function hasBoundedScore(written: string): boolean {
   const { safe, score } = isSafePattern(written, {
     dotAll: true,
     maxScore: scoreMax,
     maxSteps: detectorStepsMax,
-    timeout: detectorMilliseconds,
   })
-  return safe && !score.infinite ? score.value : null
+  return safe && !score.infinite
 }
 
 interface Bound {

@@ -1,3 +1,4 @@
+import { charactersOf } from './character-set.ts'
 import type { Node, Range } from './posix.ts'
 
 /**
@@ -7,7 +8,7 @@ import type { Node, Range } from './posix.ts'
 export function writePattern(node: Node, ignoreCase: boolean): string {
   switch (node.type) {
     case 'set':
-      return writeSet(ignoreCase ? withBothCases(node.ranges) : node.ranges)
+      return writeSet(charactersOf(node, ignoreCase))
     case 'any':
       return '.'
     case 'start':
@@ -63,31 +64,4 @@ function writeCharacter(code: number): string {
   const text = String.fromCharCode(code)
   if (/[A-Za-z0-9_]/.test(text)) return text
   return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
-}
-
-function withBothCases(ranges: readonly Range[]): Range[] {
-  const out: Range[] = [...ranges]
-  for (const range of ranges) {
-    const upper = overlap(range, 65, 90)
-    if (upper) out.push([upper[0] + 32, upper[1] + 32])
-    const lower = overlap(range, 97, 122)
-    if (lower) out.push([lower[0] - 32, lower[1] - 32])
-  }
-  return merged(out)
-}
-
-function overlap([from, to]: Range, low: number, high: number): Range | null {
-  const start = Math.max(from, low)
-  const end = Math.min(to, high)
-  return start <= end ? [start, end] : null
-}
-
-function merged(ranges: readonly Range[]): Range[] {
-  const out: Range[] = []
-  for (const [from, to] of ranges.toSorted((a, b) => a[0] - b[0])) {
-    const last = out.at(-1)
-    if (last && from <= last[1] + 1) out[out.length - 1] = [last[0], Math.max(last[1], to)]
-    else out.push([from, to])
-  }
-  return out
 }

@@ -5,8 +5,8 @@
  * (`\d` is `d`), and `)` without its partner is a character.
  */
 export type Node =
-  /** Characters by code, inclusive ranges, sorted; negated sets are resolved already. */
-  | { readonly type: 'set'; readonly ranges: readonly Range[] }
+  /** Characters by code, inclusive ranges; negated: all others. */
+  | { readonly type: 'set'; readonly ranges: readonly Range[]; readonly isNegated: boolean }
   /** `.` */
   | { readonly type: 'any' }
   | { readonly type: 'start' | 'end' | 'word-edge' | 'no-word-edge' }
@@ -179,7 +179,7 @@ class PosixParser {
       this.#bracketItem(ranges)
     }
     this.#at += 1
-    return { type: 'set', ranges: isNegated ? complement(ranges) : ranges }
+    return { type: 'set', ranges, isNegated }
   }
 
   #bracketItem(ranges: Range[]): void {
@@ -233,7 +233,6 @@ class PosixParser {
   }
 }
 
-const characterMax = 0xffff
 const digits: Range = [48, 57]
 const upper: Range = [65, 90]
 const lower: Range = [97, 122]
@@ -280,10 +279,10 @@ const characterClasses: ReadonlyMap<string, readonly Range[]> = new Map<string, 
 ])
 
 const gnuOperators: ReadonlyMap<string, Node> = new Map<string, Node>([
-  ['w', { type: 'set', ranges: wordCharacters }],
-  ['W', { type: 'set', ranges: complement(wordCharacters) }],
-  ['s', { type: 'set', ranges: blanks }],
-  ['S', { type: 'set', ranges: complement(blanks) }],
+  ['w', { type: 'set', ranges: wordCharacters, isNegated: false }],
+  ['W', { type: 'set', ranges: wordCharacters, isNegated: true }],
+  ['s', { type: 'set', ranges: blanks, isNegated: false }],
+  ['S', { type: 'set', ranges: blanks, isNegated: true }],
   ['b', { type: 'word-edge' }],
   ['<', { type: 'word-edge' }],
   ['>', { type: 'word-edge' }],
@@ -294,16 +293,5 @@ const gnuOperators: ReadonlyMap<string, Node> = new Map<string, Node>([
 
 function character(text: string): Node {
   const code = text.charCodeAt(0)
-  return { type: 'set', ranges: [[code, code]] }
-}
-
-function complement(ranges: readonly Range[]): Range[] {
-  const out: Range[] = []
-  let next = 0
-  for (const [from, to] of ranges.toSorted((a, b) => a[0] - b[0])) {
-    if (from > next) out.push([next, from - 1])
-    next = Math.max(next, to + 1)
-  }
-  if (next <= characterMax) out.push([next, characterMax])
-  return out
+  return { type: 'set', ranges: [[code, code]], isNegated: false }
 }
