@@ -105,6 +105,8 @@ export default definePlugin({
           if (first === undefined) return -1
           context.explain('alias_db', `${context.target.uri} stands for ${first}`)
           context.target.uri = first
+          // The flow of a binding that was looked up before belongs to the old URI.
+          if (context.target.destinationUri === null) context.target.flow = null
           context.requestUriChanged = true
           if (params.append_branches !== 0) context.branches.push(...others.map(createTarget))
           return 1

@@ -56,6 +56,15 @@ it('further rows become branches with append_branches', async () => {
   ])
 })
 
+it('a flow that an earlier lookup() found is forgotten: it belongs to the old URI', async () => {
+  const { bench, stand } = await lookup('sip:nobody@example.com')
+  const context = stand.context(requestText({ method: 'INVITE', uri: 'sip:sales@example.com' }))
+  context.target.flow = context.flow
+  expect(bench.call('alias_db_lookup', context, 'dbaliases')).toBe(1)
+  expect(context.target.flow).toBeNull()
+  expect(context.requestUriChanged).toBe(true)
+})
+
 it('a failing database is -1 and a log line', async () => {
   const { bench, stand, context } = await lookup('sip:sales@example.com')
   expect(bench.call('alias_db_lookup', context, 'no_such_table')).toBe(-1)
