@@ -9,15 +9,15 @@ export class Lockout {
   readonly #clock: Clock
   readonly #failuresMax: number
   readonly #milliseconds: number
-  readonly #entries = new LRUCache<string, { failures: number; since: number }>({
-    max: limits.lockoutsMax,
-  })
+  readonly #entries: LRUCache<string, { failures: number; since: number }>
 
   /** `failuresMax` 0: never. */
   constructor(clock: Clock, failuresMax: number, seconds: number) {
     this.#clock = clock
     this.#failuresMax = failuresMax
     this.#milliseconds = seconds * 1000
+    // The cache takes room for all its entries at once.
+    this.#entries = new LRUCache({ max: failuresMax === 0 ? 1 : limits.lockoutsMax })
   }
 
   isLocked(user: string, address: string): boolean {

@@ -20,6 +20,7 @@ const octetsOf = (text: string): string => Buffer.from(text, 'utf8').toString('l
 function subscribers(): { url: string; sqlite: DatabaseSync } {
   const path = join(mkdtempSync(join(tmpdir(), 'viaduct-auth-')), 'x.db')
   const sqlite = new DatabaseSync(path)
+  sqlite.exec('PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY')
   sqlite.exec(
     'CREATE TABLE subscriber (id INTEGER PRIMARY KEY, username TEXT, domain TEXT, password TEXT, ha1 TEXT, ha1b TEXT, ha1_sha256 TEXT, rpid TEXT)',
   )

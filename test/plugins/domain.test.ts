@@ -10,6 +10,7 @@ import { createStand } from './stand.ts'
 function tables(): { url: string; sqlite: DatabaseSync } {
   const path = join(mkdtempSync(join(tmpdir(), 'viaduct-domain-')), 'x.db')
   const sqlite = new DatabaseSync(path)
+  sqlite.exec('PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY')
   sqlite.exec(
     'CREATE TABLE domain (id INTEGER PRIMARY KEY, domain TEXT, did TEXT);' +
       "INSERT INTO domain (domain, did) VALUES ('example.com', 'one'), ('Example.NET', NULL);" +

@@ -299,6 +299,7 @@ it('a dbtable is read at the start and, with dbmode=1, written at the end', asyn
   const directory = mkdtempSync(join(tmpdir(), 'viaduct-htable-'))
   const path = join(directory, 'x.db')
   const sqlite = new DatabaseSync(path)
+  sqlite.exec('PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY')
   sqlite.exec(
     'CREATE TABLE stored (id INTEGER PRIMARY KEY, key_name TEXT, key_type INT, value_type INT, key_value TEXT, expires INT);' +
       "INSERT INTO stored VALUES (1, 'alice', 0, 0, 'text', 0), (2, 'n', 0, 1, '5', 0), (3, 'list', 1, 0, 'x', 0), (4, 'list', 1, 0, 'y', 0)",

@@ -131,6 +131,7 @@ describe('sources', () => {
   it("Kamailio's tables", async () => {
     const path = join(mkdtempSync(join(tmpdir(), 'viaduct-permissions-')), 'x.db')
     const sqlite = new DatabaseSync(path)
+    sqlite.exec('PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY')
     sqlite.exec(
       'CREATE TABLE address (id INTEGER PRIMARY KEY, grp INT, ip_addr TEXT, mask INT DEFAULT 32, port INT DEFAULT 0, tag TEXT);' +
         "INSERT INTO address (grp, ip_addr, mask, tag) VALUES (1, '192.0.2.0', 24, 'net'), (2, '2001:db8::1', 32, NULL);" +
