@@ -13,7 +13,8 @@ export interface Oracle {
   readonly process: Process
 }
 
-let nextPort = 17_000 + (process.pid % 400) * 5
+/** Thirty ports to each test process, below those that the system gives out by itself. */
+let nextPort = 10_000 + (process.pid % 730) * 30
 
 export function freePort(): number {
   return nextPort++
@@ -25,8 +26,8 @@ export async function startOracle(
   name: Oracle['name'],
   script: string,
   defines: Readonly<Record<string, string | number>> = {},
+  port = freePort(),
 ): Promise<Oracle> {
-  const port = freePort()
   const directory = join(lab.directory, `${name}-${port}`)
   mkdirSync(directory)
   const options = Object.entries({ PORT: port, CHILDREN: 1, RESULTS: directory, ...defines }).flatMap(
@@ -79,59 +80,92 @@ export async function stopOracle(oracle: Oracle): Promise<void> {
 
 /** A SIP endpoint on loopback that sends what it is told and remembers what it got. */
 export class Endpoint {
+  readonly address: string
   readonly port: number
-  readonly received: string[] = []
+  readonly #received: string[] = []
   readonly #socket: Socket
   #read = 0
   #notify: (() => void) | null = null
 
   private constructor(socket: Socket) {
     this.#socket = socket
-    this.port = socket.address().port
+    const { address, port } = socket.address()
+    this.address = address
+    this.port = port
     socket.on('message', (bytes) => {
-      this.received.push(bytes.toString('latin1'))
+      this.#received.push(bytes.toString('latin1'))
       this.#notify?.()
     })
   }
 
-  static async open(port = 0): Promise<Endpoint> {
+  static async open(port = 0, address = '127.0.0.1'): Promise<Endpoint> {
     const socket = createSocket('udp4')
-    await new Promise<void>((bound) => socket.bind(port, '127.0.0.1', bound))
+    await new Promise<void>((bound) => socket.bind(port, address, bound))
     return new Endpoint(socket)
   }
 
-  send(text: string, port: number): void {
-    this.#socket.send(Buffer.from(crlf(text), 'latin1'), port, '127.0.0.1')
+  send(text: string, port: number, address = '127.0.0.1'): void {
+    this.sendOctets(Buffer.from(crlf(text), 'latin1'), port, address)
+  }
+
+  /** Byte for byte: torture messages have line feeds of their own. */
+  sendOctets(octets: Uint8Array, port: number, address = '127.0.0.1'): void {
+    this.#socket.send(octets, port, address)
   }
 
   /** The next message that has `mark` in it, or null if none comes within so many milliseconds. */
   async next(mark: string, milliseconds = 1_000): Promise<string | null> {
-    const deadline = performance.now() + milliseconds
-    for (;;) {
-      while (this.#read < this.received.length) {
-        const text = this.received[this.#read++]
-        if (text?.includes(mark)) return text
-      }
-      const left = deadline - performance.now()
-      if (left <= 0) return null
-      await new Promise<void>((done) => {
-        const timer = setTimeout(done, left)
-        this.#notify = () => {
-          clearTimeout(timer)
-          done()
-        }
-      })
-      this.#notify = null
+    return (await nextOf([this], mark, milliseconds))?.text ?? null
+  }
+
+  /** A message that is there already. */
+  poll(mark: string): string | null {
+    while (this.#read < this.#received.length) {
+      const text = this.#received[this.#read++]
+      if (text?.includes(mark)) return text
     }
+    return null
+  }
+
+  /** `notify` is called with each message that arrives, until it is replaced. */
+  watch(notify: (() => void) | null): void {
+    this.#notify = notify
   }
 
   /** What came and was not asked for belongs to the past. */
   forget(): void {
-    this.#read = this.received.length
+    this.#read = this.#received.length
   }
 
   close(): void {
     this.#socket.close()
+  }
+}
+
+/** The next message that has `mark` in it at any of these endpoints, or null if none comes in time. */
+export async function nextOf(
+  endpoints: readonly Endpoint[],
+  mark: string,
+  milliseconds: number,
+): Promise<{ at: Endpoint; text: string } | null> {
+  const deadline = performance.now() + milliseconds
+  for (;;) {
+    for (const at of endpoints) {
+      const text = at.poll(mark)
+      if (text !== null) return { at, text }
+    }
+    const left = deadline - performance.now()
+    if (left <= 0) return null
+    await new Promise<void>((done) => {
+      const timer = setTimeout(done, left)
+      for (const endpoint of endpoints) {
+        endpoint.watch(() => {
+          clearTimeout(timer)
+          done()
+        })
+      }
+    })
+    for (const endpoint of endpoints) endpoint.watch(null)
   }
 }
 
@@ -156,17 +190,18 @@ export function respond(
 export function normalized(text: string | null, names: ReadonlyMap<number, string>): string {
   if (text === null) return '(nothing)'
   return text
-    .replace(/127\.0\.0\.1:(\d+)/g, (whole, port) => names.get(Number(port)) ?? whole)
+    .replace(/127\.0\.0\.([12]):(\d+)/g, (whole, host, port) => {
+      const name = names.get(Number(port))
+      return name === undefined ? whole : host === '2' ? `${name}-ON-2` : name
+    })
     .replace(/127\.0\.0\.1~(\d+)/g, (_, port) => `${names.get(Number(port)) ?? port}~`)
-    .replace(/rport=(\d+)/g, (whole, port) =>
-      names.has(Number(port)) ? `rport=${names.get(Number(port))}` : whole,
-    )
     .replace(/branch=z9hG4bK(?!-keep)[^;,\s]*/g, 'branch=BRANCH')
     .replace(/nonce="[^"]*"/g, 'nonce="NONCE"')
     .replace(/^(To:.*;tag=)[0-9a-f]{32}[.-][0-9a-z.-]+/gim, '$1LOCALTAG')
     .replace(/;tag=uloc-[^\s;>]+/g, ';tag=ULOC')
     .replace(/^(Server|User-Agent): (kamailio|viaduct).*$/gim, '$1: ROUTER')
     .replace(/^Date: .*$/gim, 'Date: NOW')
+    .replace(/(?<!\d)\d{5}(?!\d)/g, (port) => names.get(Number(port)) ?? port)
 }
 
 function isBound(port: number): boolean {

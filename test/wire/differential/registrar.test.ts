@@ -1,0 +1,90 @@
+import { respond } from '../oracle.ts'
+import { compare } from './compare.ts'
+import { request, type Talk } from './talk.ts'
+
+const contact = (value: string) => ({ headers: `Contact: ${value}` })
+
+compare(
+  'registrar.cfg',
+  { file: 'registrar.cfg' },
+  (
+    [
+      ['a first binding', 'u1', contact('<sip:u1@{B}>;expires=600')],
+      ['a query', 'u1', {}],
+      ['a second binding with q', 'u1', contact('<sip:u1@{C}>;q=0.5;expires=700')],
+      ['too many', 'u1', contact('<sip:u1@10.0.0.9>;expires=700')],
+      ['too short is raised', 'u2', contact('<sip:u2@{B}>;expires=10')],
+      ['too long is cut', 'u2', contact('<sip:u2@{B}>;expires=99999')],
+      ['Expires header', 'u3', { headers: 'Contact: <sip:u3@{B}>\nExpires: 900' }],
+      ['neither: the default', 'u4', contact('<sip:u4@{B}>')],
+      ['bad q', 'u4', contact('<sip:u4@{B}>;q=9')],
+      ['removal', 'u3', contact('<sip:u3@{B}>;expires=0')],
+      ['* with Expires 0', 'u1', { headers: 'Contact: *\nExpires: 0' }],
+      ['* without Expires 0', 'u2', { headers: 'Contact: *\nExpires: 60' }],
+      ['received is kept', 'u5', { headers: 'Contact: <sip:u5@10.0.0.5:5062>;expires=600\nX-Nat: yes' }],
+      [
+        'Path is not echoed unless supported',
+        'u6',
+        { headers: 'Contact: <sip:u6@{B}>;expires=600\nPath: <sip:edge@{C};lr>\nSupported: path' },
+      ],
+      ['an instance', 'u7', contact('<sip:u7@{B}>;+sip.instance="<urn:uuid:0>";reg-id=1;expires=600')],
+      ['upper case is the same user', 'U7', {}],
+    ] as const
+  ).map(([title, user, options]) => ({
+    title,
+    talk: async ({ send, take }: Talk) => {
+      send(
+        'A',
+        request('REGISTER', '', {
+          ...options,
+          to: `<sip:${user}@example.com>`,
+          callId: `reg-${user}-${title.replace(/\W+/g, '-')}`,
+        }),
+      )
+      await take('A')
+      send('A', request('OPTIONS', user))
+      await take('A')
+    },
+  })),
+)
+
+compare('registrar.cfg in order', { file: 'registrar.cfg' }, [
+  {
+    title: 'an older CSeq is refused, the binding kept',
+    talk: async ({ send, take }) => {
+      for (const [cseq, port] of [
+        [5, '{B}'],
+        [4, '{C}'],
+        [6, '{C}'],
+      ] as const) {
+        send(
+          'A',
+          request('REGISTER', '', {
+            cseq,
+            callId: 'ordered',
+            to: '<sip:o@example.com>',
+            headers: `Contact: <sip:o@${port}>;expires=600`,
+          }),
+        )
+        await take('A')
+      }
+    },
+  },
+  {
+    title: 'a registered user is reached',
+    talk: async ({ send, take }) => {
+      send(
+        'A',
+        request('REGISTER', '', { to: '<sip:r@example.com>', headers: 'Contact: <sip:r@{B}>;expires=600' }),
+      )
+      await take('A')
+      send('A', request('MESSAGE', 'r'))
+      send('B', respond(await take('B'), '200 OK', { tag: 'r' }))
+      await take('A')
+      send('A', request('INFO', 'r'))
+      await take('A')
+      send('A', request('MESSAGE', 'r'))
+      await take('A')
+    },
+  },
+])
