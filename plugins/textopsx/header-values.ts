@@ -218,7 +218,9 @@ function removeParam(context: RouteContext, place: Place, name: string, split: S
   if (param === null) return false
   const isFirst = split === 'line' && text[param.separator] !== ','
   if (!isFirst) return context.edits.replace(param.separator, param.end, '')
-  return context.edits.replace(param.separator + 1, Math.min(param.end + 1, place.end), '')
+  let next = Math.min(param.end + 1, place.end)
+  while (text[next] === ' ') next++
+  return context.edits.replace(param.separator + 1, next, '')
 }
 
 function assignParam(

@@ -7,15 +7,19 @@ import { isFault, scanMessage } from '../../src/sip/scan.ts'
 import { writeMessage } from '../../src/sip/write.ts'
 import { request } from './message-text.ts'
 
-type Step =
-  | { kind: 'remove' | 'before' | 'after'; at: number; text: string }
-  | { kind: 'append' | 'prepend'; text: string }
+interface Step {
+  kind: 'remove' | 'before' | 'after' | 'append' | 'prepend'
+  /** Which header; the last two do not care. */
+  at: number
+  text: string
+}
 
 const line = fc.integer({ min: 0, max: 999 }).map((number) => `X-New-${number}: ${number}\r\n`)
-const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ kind: fc.constantFrom('remove', 'before', 'after'), at: fc.nat(30), text: line }),
-  fc.record({ kind: fc.constantFrom('append', 'prepend'), text: line }),
-)
+const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom('remove', 'before', 'after', 'append', 'prepend'),
+  at: fc.nat(30),
+  text: line,
+})
 
 function scanned(text: string): SipMessage {
   const message = scanMessage(text)
