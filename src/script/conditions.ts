@@ -1,9 +1,11 @@
 import ipaddr from 'ipaddr.js'
 import { LRUCache } from 'lru-cache'
 import type { Value } from '../../grammar/declarations.ts'
+import type { Pattern } from '../../grammar/program.ts'
 import { limits } from '../limits.ts'
-import { parseUri } from '../sip/uri.ts'
+import { parseUri, type Uri } from '../sip/uri.ts'
 import type { ListenSocket, SocketTable } from '../transport/socket.ts'
+import { matchesNothing } from './pattern.ts'
 import type { ScriptRun } from './route-context.ts'
 import { familyNumber } from './variables/sockets.ts'
 import { toInt, toText } from './variables/variable.ts'
@@ -17,7 +19,7 @@ export function holds(run: ScriptRun, subject: string, operator: string, operand
     case 'uri':
     case 'status':
       return run.message.isRequest
-        ? uriHolds(run, run.target.uri, operator, operand)
+        ? requestUriHolds(run, operator, operand)
         : textHolds(run, String(run.message.statusCode), operator, operand)
     case 'from_uri':
       return uriHolds(run, run.message.from?.uri ?? null, operator, operand)
@@ -63,25 +65,25 @@ function numberOf(run: ScriptRun, subject: string): number | null {
   }
 }
 
-function uriHolds(run: ScriptRun, uri: string | null, operator: string, operand: Value): boolean {
-  if (operand !== 'myself') return uri !== null && textHolds(run, uri, operator, operand)
-  const isOwn = uri !== null && isOwnUri(run.surroundings.services.sockets, uri)
-  return operator === '!=' ? !isOwn : isOwn
+function requestUriHolds(run: ScriptRun, operator: string, operand: Value): boolean {
+  if (operand !== 'myself') return textHolds(run, run.target.uri, operator, operand)
+  return isOwnUri(run.surroundings.services.sockets, run.requestUri) === (operator !== '!=')
 }
 
-/** `uri == myself`: host, port (the default one if absent) and transport are ours. */
-export function isOwnUri(sockets: SocketTable, text: string): boolean {
-  const uri = parseUri(text)
+function uriHolds(run: ScriptRun, uri: string | null, operator: string, operand: Value): boolean {
+  if (operand !== 'myself') return uri !== null && textHolds(run, uri, operator, operand)
+  const parsed = uri === null ? null : parseUri(uri)
+  return isOwnUri(run.surroundings.services.sockets, parsed) === (operator !== '!=')
+}
+
+/** `uri == myself`: host and port (the default one if absent) are ours. */
+function isOwnUri(sockets: SocketTable, uri: Uri | null): boolean {
   return uri !== null && uri.host !== '' && sockets.isMyself(uri.host, uri.port)
 }
 
 function textHolds(run: ScriptRun, text: string, operator: string, operand: Value): boolean {
   const wanted = toText(operand)
-  if (operator === '=~') {
-    return run.surroundings.patterns
-      .get(wanted, true, (problem) => warn(run, `'${wanted}' is no regular expression: ${problem}`))
-      .test(text)
-  }
+  if (operator === '=~') return patternOf(run, wanted, true).test(text)
   return operator === '!=' ? text !== wanted : text === wanted
 }
 
@@ -218,6 +220,11 @@ function numberHolds(number: number | null, operator: string, operand: Value): b
   }
 }
 
-function warn(run: ScriptRun, what: string): void {
-  run.surroundings.services.log.warn(run.logFields(), what)
+/** A pattern that is known at run time only. A bad one matches nothing, and each use is logged. */
+export function patternOf(run: ScriptRun, source: string, ignoreCase: boolean): Pattern {
+  const { patterns, services } = run.surroundings
+  const pattern = patterns.get(source, ignoreCase)
+  if (typeof pattern !== 'string') return pattern
+  services.log.warn(run.logFields(), `'${source}' is no regular expression: ${pattern}`)
+  return matchesNothing
 }

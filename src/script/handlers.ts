@@ -120,7 +120,10 @@ function runFailure(
     firstTarget(context),
   )
   inherit(run, context)
-  return execute(run, route)
+  const done = execute(run, route)
+  if (done instanceof Promise) return done.then(() => run.promisedReply ?? undefined)
+  // An answer that waits for the store replaces the winner as one that left at once would have.
+  return run.promisedReply ?? undefined
 }
 
 /** The Request-URI as it was relayed first: what serial legs did to it later does not show (measured). */

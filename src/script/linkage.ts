@@ -1,7 +1,7 @@
 import type { RunContext, VariableImplementation } from '../../grammar/declarations.ts'
 import type { FunctionReference, Linkage, Program, RunHost, ScriptFunction } from '../../grammar/program.ts'
 import { limits } from '../limits.ts'
-import { holds } from './conditions.ts'
+import { holds, patternOf } from './conditions.ts'
 import { coreFunctions } from './core-functions.ts'
 import type { LoadedScript } from './engine.ts'
 import { RunAbandoned } from './execute.ts'
@@ -67,10 +67,7 @@ function createRunHost(loaded: LoadedScript, surroundings: Surroundings): RunHos
     surroundings.services.log.warn((context as ScriptRun).logFields(), what)
   }
   return {
-    pattern: (context, source, ignoreCase) =>
-      surroundings.patterns.get(source, ignoreCase, (problem) =>
-        warn(context, `'${source}' is no regular expression: ${problem}`),
-      ),
+    pattern: (context, source, ignoreCase) => patternOf(context as ScriptRun, source, ignoreCase),
     warn,
     condition: (context, subject, operator, operand) =>
       holds(context as ScriptRun, subject, operator, operand),

@@ -1,9 +1,9 @@
 import type { ModuleDeclaration } from '../../grammar/declarations.ts'
 import type { Diagnostic } from '../../grammar/diagnostics.ts'
-import type { Program } from '../../grammar/program.ts'
+import type { CompileHost, Program } from '../../grammar/program.ts'
 import { type LoadedPlugin, loadPlugins } from '../plugin/load.ts'
 import { moduleDeclaration } from '../plugin/plugin.ts'
-import { builtInPlugins } from '../plugin/registry.ts'
+import { builtInPlugins, type PluginRegistry } from '../plugin/registry.ts'
 import { createCompileHost } from './compile-host.ts'
 import type { LoadedScript, LoadOptions, LoadResult } from './engine.ts'
 import { coreGlobals } from './globals.ts'
@@ -13,18 +13,33 @@ import { coreGlobals } from './globals.ts'
  * runs, so `viaduct check` and `viaduct run` go the same way. Never rejects: whatever is wrong is a diagnostic.
  */
 export async function loadScript(options: LoadOptions): Promise<LoadResult> {
-  const host = createCompileHost(options)
+  const registry = options.registry ?? builtInPlugins()
+  const known: ModuleDeclaration[] = []
+  const host: CompileHost = { ...createCompileHost(options), knownModules: () => known }
   const parsed = options.compiler.parseScript(options.path, host)
-  const loading = await loadPlugins(parsed.modules, options.registry ?? builtInPlugins())
-  const { program, diagnostics: found } = options.compiler.compileScript(
-    parsed,
-    loading.plugins.map((plugin) => (plugin === null ? null : declarationOf(plugin))),
-  )
-  const diagnostics = [...new Set([...parsed.diagnostics, ...loading.diagnostics, ...found])]
+  const loading = await loadPlugins(parsed.modules, registry)
+  const declarations = loading.plugins.map((plugin) => (plugin === null ? null : declarationOf(plugin)))
+  let compiled = options.compiler.compileScript(parsed, declarations)
+  if (compiled.diagnostics.some(isUnknownName)) {
+    known.push(...(await allDeclarations(registry)))
+    compiled = options.compiler.compileScript(parsed, declarations)
+  }
+  const diagnostics = [...new Set([...parsed.diagnostics, ...loading.diagnostics, ...compiled.diagnostics])]
+  const { program } = compiled
   const plugins = loading.plugins.filter((plugin) => plugin !== null)
   const isWrong = diagnostics.some((diagnostic) => diagnostic.severity === 'error')
   if (isWrong || program === null) return { loaded: null, diagnostics: orExplained(diagnostics) }
   return { loaded: createLoadedScript(options, program, plugins), diagnostics }
+}
+
+/** A name that nobody declares may be in a module that the script does not load: worth a second look for the hint. */
+function isUnknownName({ code }: Diagnostic): boolean {
+  return code.startsWith('script/unknown-') || code === 'script/module-not-loaded'
+}
+
+async function allDeclarations(registry: PluginRegistry): Promise<ModuleDeclaration[]> {
+  const loads = await Promise.allSettled(registry.names.map((name) => registry.load(name)))
+  return loads.flatMap((load) => (load.status === 'fulfilled' ? [moduleDeclaration(load.value)] : []))
 }
 
 /** In a script a module is called as loadmodule calls it, whatever a plugin's author calls it. */

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Pattern } from '../../grammar/program.ts'
 import { limits } from '../limits.ts'
-import { compilePattern, matchesNothing } from './pattern.ts'
+import { compilePattern } from './pattern.ts'
 
 /**
  * Patterns that a script makes at run time: `=~ $var(x)`. Compiled once, the most recently used are kept. Whatever
@@ -11,16 +11,13 @@ import { compilePattern, matchesNothing } from './pattern.ts'
 export class PatternCache {
   readonly #patterns = new LRUCache<string, Pattern | string>({ max: limits.dynamicPatternsMax })
 
-  /** What is wrong with a bad pattern is told to `onProblem` each time; the pattern then matches nothing. */
-  get(source: string, ignoreCase: boolean, onProblem: (problem: string) => void): Pattern {
+  /** The pattern, or what is wrong with it. */
+  get(source: string, ignoreCase: boolean): Pattern | string {
     const key = ignoreCase ? `i${source}` : `c${source}`
-    let pattern = this.#patterns.get(key)
-    if (pattern === undefined) {
-      pattern = compilePattern(source, { ignoreCase, isTrusted: false })
-      this.#patterns.set(key, pattern)
-    }
-    if (typeof pattern !== 'string') return pattern
-    onProblem(pattern)
-    return matchesNothing
+    const known = this.#patterns.get(key)
+    if (known !== undefined) return known
+    const pattern = compilePattern(source, { ignoreCase, isTrusted: false })
+    this.#patterns.set(key, pattern)
+    return pattern
   }
 }

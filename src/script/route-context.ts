@@ -51,8 +51,8 @@ export class ScriptRun implements RouteContext {
   hasFailed = false
   /** Someone else answered for this run: its deadline is over. Whatever it still does has no effect. */
   isAbandoned = false
-  /** An answer was promised (replyLater) and is not out yet. */
-  isReplyPending = false
+  /** An answer that replyLater() promised and that is not out yet: fulfilled when it is. */
+  promisedReply: Promise<void> | null = null
   /** What onsend_route is about; null elsewhere. */
   sending: Sending | null = null
   /** `$err.class` and friends; null while nothing went wrong. */
@@ -134,12 +134,14 @@ export class ScriptRun implements RouteContext {
     const { services, gate } = this.surroundings
     if (gate.isFull) return this.reply(503, 'Service Unavailable', { headers: 'Retry-After: 5\r\n' })
     this.isReplied = true
-    this.isReplyPending = true
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.promisedReply = promise
     services.transactions.setPending(this.message, true)
     const finish = (code: number, phrase: string, replyOptions: ReplyOptions | undefined) => {
-      this.isReplyPending = false
+      this.promisedReply = null
       services.transactions.setPending(this.message, false)
       this.#send(code, phrase, replyOptions)
+      resolve()
     }
     const wait = gate.enter(() => finish(500, 'Server Internal Error', undefined))
     ready.then(

@@ -92,6 +92,12 @@ describe('loadmodule', () => {
     expect(first).toContain(message === 'broken.ts' ? name : message)
   })
 
+  test('a function of a module that is not loaded is told with the loadmodule that is missing', async () => {
+    const lines = await errors('request_route { t_relay(); $var(x)=$shv(a); }')
+    expect(lines.join('\n')).toContain('loadmodule "tm.so"')
+    expect(lines.join('\n')).toContain('loadmodule "pv.so"')
+  })
+
   test('all that is wrong is told at once', async () => {
     const lines = await errors('loadmodule "nope.so"\nrequest_route {\n  nofunction();\n  $ru = $nosuch;\n}')
     expect(lines.map((line) => line.split(' ')[0])).toEqual(expect.arrayContaining(['1', '3', '4']))
