@@ -134,10 +134,13 @@ export default definePlugin({
     return {
       functions: {
         outbox_store(context, uri) {
-          const aor = canonicalAor(uri || context.target.uri, rules)
+          const tried = uri ? '' : triedInVain(context)
+          const aor = tried || canonicalAor(uri || context.target.uri, rules)
           const message = aor === null ? null : messageOf(host, context, aor, params.expires)
           if (aor === null || message === null) return -1
-          if (location().of(aor).length === 0) return refused(context, aor, 'the recipient is unknown', -2)
+          if (tried === '' && location().of(aor).length === 0) {
+            return refused(context, aor, 'the recipient is unknown', -2)
+          }
           if (!outbox.hasRoomFor(message)) return refused(context, aor, 'the outbox is full', -3)
           events.add(1, 'stored')
           context.explain(`outbox ${aor}`, `kept; ${outbox.of(aor).length + 1} waiting`)
@@ -190,6 +193,14 @@ export default definePlugin({
     }
   },
 })
+
+/**
+ * In a failure route: whom lookup() had found. The timeout that led here may have removed the binding (learn's
+ * forget_on), and the Request-URI is the contact by now.
+ */
+function triedInVain(context: RouteContext): string {
+  return context.kind === 'failure' ? context.target.aor : ''
+}
 
 /** Null for what cannot wait: other methods, and a MESSAGE that is only good now. */
 function messageOf(
