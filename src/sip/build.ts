@@ -83,12 +83,15 @@ export function reasonPhraseOf(statusCode: number): string {
   return reasonPhrases.get(statusCode) ?? 'Unknown'
 }
 
-/** What belongs to one client transaction has its Request-URI, its topmost Via, its Route set and CSeq number. */
+/**
+ * What belongs to one client transaction has its Request-URI, its topmost Via, its Route set and CSeq number, and goes
+ * no further than it did: its Max-Forwards.
+ */
 function hopByHop(sent: SipMessage, method: string, to: string, headers: string): string {
   return (
     `${method} ${sent.requestUri} SIP/2.0\r\n` +
     topmostViaLine(sent) +
-    'Max-Forwards: 70\r\n' +
+    (firstLine(sent, HeaderId.maxForwards) || 'Max-Forwards: 70\r\n') +
     allLines(sent, HeaderId.route) +
     firstLine(sent, HeaderId.from) +
     to +

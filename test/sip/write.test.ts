@@ -154,6 +154,14 @@ describe('requests that belong to another', () => {
     )
   })
 
+  it('goes no further than the request that it belongs to', () => {
+    const forwarded = scanned(invite.text.replace('Call-ID:', 'Max-Forwards: 69\r\nCall-ID:'))
+    const refusal = scanned(buildResponse(forwarded, 486, 'Busy Here', { toTag: 'theirs' }))
+    for (const text of [buildCancel(forwarded), buildAck(forwarded, refusal)]) {
+      expect(text).toContain('\r\nMax-Forwards: 69\r\n')
+    }
+  })
+
   it('ACK: RFC 3261 §17.1.1.3 takes To from the response', () => {
     const response = scanned(buildResponse(invite, 486, 'Busy Here', { toTag: 'theirs' }))
     const ack = scanned(buildAck(invite, response))
