@@ -46,7 +46,7 @@ export default definePlugin({
         mf_process_maxfwd_header(context, value) {
           const now = readMaxForwards(context)
           if (now === 'absent') {
-            context.edits.appendHeader(`Max-Forwards: ${value}\r\n`)
+            context.edits.prependHeader(`Max-Forwards: ${value}\r\n`)
             return 2
           }
           if (now === 'unreadable') return -2

@@ -60,3 +60,8 @@ ladder(
     expect((await bob.receives('MESSAGE')).header('Max-Forwards')).toBe('19')
   },
 )
+
+ladder('one that is missing is added above the others', relaying(''), async ({ alice, bob }) => {
+  await alice.sends(`MESSAGE ${bob.contact}`, { headers: { 'Max-Forwards': null } })
+  expect((await bob.receives('MESSAGE')).text).toMatch(/^MESSAGE [^\n]*\r\nMax-Forwards: 10\r\n/)
+})
