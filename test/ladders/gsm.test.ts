@@ -1,0 +1,605 @@
+import { describe, expect } from 'vitest'
+import { type Server, type ServerOptions, startServer } from '../../src/server.ts'
+import { type Agent, ladder, type World } from '../../src/testing/index.ts'
+import { carrierAddress, carrierPort, founding, reaches, routerAddress, speaks, writes } from './founding.ts'
+
+/** routes/gsm.cfg does what docs/learning.md promises. */
+const gsm = 'routes/gsm.cfg'
+const flow = { address: carrierAddress, port: carrierPort }
+
+/** What left the router for that address since the ladder began. */
+function sentTo({ network }: Pick<World, 'network'>, address: string) {
+  return network.captured.filter(({ fromHost, to }) => fromHost === 'router' && to.address === address)
+}
+
+/** A router that a ladder can stop and start again on the same store, network and clock. */
+function restartable() {
+  let options: ServerOptions | null = null
+  return {
+    start(given: ServerOptions): Promise<Server> {
+      options = given
+      return startServer(given)
+    },
+    async again(running: Server): Promise<Server> {
+      if (options === null) throw new Error('nothing was started')
+      await running.stop(0)
+      return await startServer(options)
+    },
+  }
+}
+
+/** Whatever came so far is not what the next steps are about. */
+function overlook(agent: Agent): void {
+  for (const received of agent.inbox) received.isExpected = true
+}
+
+const octets = (datagrams: readonly { text: string }[]) =>
+  datagrams.reduce((sum, { text }) => sum + text.length, 0)
+
+describe('the founding packet', () => {
+  const packet = [
+    `MESSAGE sip:1000@${routerAddress} SIP/2.0`,
+    'Via: SIP/2.0/UDP 10.92.240.131:5060;branch=z9hG4bK7a82c48a59b1',
+    'Max-Forwards: 70',
+    `To: <sip:1000@${routerAddress}>`,
+    'From: <sip:2000@10.92.240.131>;tag=7a82c48a',
+    'Call-ID: 3848276298220188511@10.92.240.131',
+    'CSeq: 1 MESSAGE',
+    'Content-Type: text/plain',
+    'Content-Length: 21',
+    '',
+    'position 25.03 121.56',
+  ].join('\r\n')
+
+  ladder(
+    'it reaches the server, octets of the body and foreign headers untouched',
+    gsm,
+    founding(),
+    async ({ device, server }) => {
+      await server.registers()
+      await device.sendsText(packet)
+      const message = await server.receives(`MESSAGE ${server.contact}`)
+      expect(message.body).toBe('position 25.03 121.56')
+      expect(message.header('From')).toBe('<sip:2000@10.92.240.131>;tag=7a82c48a')
+      expect(message.header('Call-ID')).toBe('3848276298220188511@10.92.240.131')
+      expect(message.headers('Contact')).toEqual([])
+    },
+  )
+
+  ladder(
+    'no rport: the answer goes to the port of the NAT all the same (force_rport)',
+    gsm,
+    founding(),
+    async ({ device, server, ...world }) => {
+      await server.registers()
+      await device.sendsText(packet)
+      await server.receives('MESSAGE')
+      await server.sends(200)
+      const ok = await device.receives(200)
+      expect(ok.headers('Via')).toHaveLength(1)
+      expect(ok.message.topmostVia).toMatchObject({ host: '10.92.240.131', branch: 'z9hG4bK7a82c48a59b1' })
+      expect(sentTo(world, carrierAddress).map(({ to, fate }) => ({ to, fate }))).toEqual([
+        { to: flow, fate: 'delivered' },
+      ])
+    },
+  )
+
+  ladder(
+    "the server's MESSAGE leaves from the router's own port, through the pinhole",
+    gsm,
+    founding(),
+    async ({ device, server, network, log }) => {
+      await server.registers()
+      await speaks(device, server)
+      await reaches(server, device, 'send a photo')
+      const sent = network.captured.findLast(
+        ({ text, toHost }) => toHost === 'device' && text.startsWith('MESSAGE'),
+      )
+      expect(sent).toMatchObject({ from: { address: routerAddress, port: 5060 }, to: flow })
+      expect(log.messages('info')).toContainEqual(
+        expect.stringContaining(`learned: 2000 is at ${carrierAddress}:${carrierPort}`),
+      )
+    },
+  )
+
+  ladder(
+    'the private From host names nobody: the address-of-record is the user, here',
+    gsm,
+    founding(),
+    async ({ device, server }) => {
+      await server.registers()
+      await speaks(device, server)
+      await server.sends('MESSAGE sip:2000@10.92.240.131', { body: 'to a private address' })
+      await server.receives(407)
+      await server.authenticates()
+      await server.receives('403 Not Relaying')
+      await reaches(server, device, 'to the user here')
+    },
+  )
+})
+
+describe('the pinhole', () => {
+  ladder(
+    'another port in mid-conversation: the next answer goes to the new one',
+    gsm,
+    founding(),
+    async ({ device, server, nats, network, advance }) => {
+      await server.registers()
+      await speaks(device, server)
+      await reaches(server, device, 'through the first port')
+      nats['carrier']?.forget()
+      await advance(6_000)
+      await speaks(device, server, 'from a new port')
+      await reaches(server, device, 'through the second port')
+      expect(network.captured.at(-3)?.to).toEqual({ address: carrierAddress, port: carrierPort + 1 })
+    },
+  )
+
+  ladder(
+    'is open for 60 seconds after the last packet from the device',
+    gsm,
+    founding(),
+    async ({ device, server, advance }) => {
+      await server.registers()
+      await speaks(device, server)
+      await advance(59_000)
+      await reaches(server, device, 'in the last second')
+      await advance(59_000)
+      await reaches(server, device, 'an answer of the device keeps it open')
+    },
+  )
+
+  ladder(
+    'then the message waits: 202, and nothing is sent blindly',
+    gsm,
+    founding(),
+    async ({ device, server, advance, ...world }) => {
+      await server.registers()
+      await speaks(device, server)
+      const before = sentTo(world, carrierAddress).length
+      await advance(60_000)
+      await writes(server, 'too late')
+      await server.receives('202 Accepted')
+      await device.receivesNothing(40_000)
+      expect(sentTo(world, carrierAddress)).toHaveLength(before)
+    },
+  )
+
+  ladder(
+    'without an outbox: 480',
+    gsm,
+    founding({ WITHOUT_OUTBOX: '1' }),
+    async ({ device, server, advance }) => {
+      await server.registers()
+      await speaks(device, server)
+      await advance(60_000)
+      await writes(server, 'too late')
+      await server.receives('480 Temporarily Unavailable')
+      await device.receivesNothing()
+    },
+  )
+
+  ladder(
+    'PINHOLE is what the carrier keeps: 30 seconds',
+    gsm,
+    founding({ PINHOLE: '30' }),
+    async ({ device, server, advance }) => {
+      await server.registers()
+      await speaks(device, server)
+      await advance(30_000)
+      await writes(server, 'too late')
+      await server.receives(202)
+    },
+  )
+
+  ladder(
+    'of two sockets the one that the device spoke to',
+    gsm,
+    {
+      ...founding(),
+      router: [routerAddress, '50.170.158.148'],
+    },
+    async ({ device, server, network }) => {
+      await server.registers()
+      await device.sends(`MESSAGE sip:1000@${routerAddress}`, {
+        to: { address: '50.170.158.148', port: 5060 },
+      })
+      await server.receives('MESSAGE')
+      await server.sends(200)
+      expect((await device.receives(200)).source).toEqual({ address: '50.170.158.148', port: 5060 })
+      await writes(server, 'from there too')
+      const message = await device.receives('MESSAGE')
+      expect(message.source).toEqual({ address: '50.170.158.148', port: 5060 })
+      expect(message.header('Via')).toContain('50.170.158.148')
+      await device.sends(200)
+      await server.receives(200)
+      expect(network.captured.some(({ fate }) => fate === 'filtered')).toBe(false)
+    },
+  )
+})
+
+describe('an unproven flow', () => {
+  ladder(
+    'the first answer fits, with what a common telephone puts into it and a password',
+    gsm,
+    founding(),
+    async ({ device, server }) => {
+      await server.registers()
+      await speaks(device, server)
+      await server.sends(`MESSAGE sip:2000@${routerAddress}`, {
+        body: 'send a photo',
+        headers: {
+          Accept: 'text/plain, application/im-iscomposing+xml',
+          'User-Agent': 'PJSUA v2.14.1 Linux-6.1.0.18/x86_64/glibc-2.36',
+          'Call-ID': '5f0d6a9d-5e2c-4c4f-9a0e-0b8d3f1c7a52',
+        },
+      })
+      await server.receives(407)
+      await server.authenticates()
+      await device.receives('MESSAGE')
+    },
+  )
+
+  ladder(
+    'gets requests of at most three times the octets that came, each once',
+    gsm,
+    founding(),
+    async ({ device, server, advance, ...world }) => {
+      await server.registers()
+      await speaks(device, server)
+      for (let i = 0; i < 8; i++) {
+        await writes(server, `flood ${i} ${'x'.repeat(40)}`)
+        await advance(500)
+        overlook(server)
+      }
+      await advance(20_000)
+      const came = octets(world.network.captured.filter(({ fromHost }) => fromHost === 'device'))
+      const went = sentTo(world, carrierAddress)
+      const requests = went.filter(({ text }) => text.startsWith('MESSAGE'))
+      expect(requests.length).toBeGreaterThan(0)
+      expect(octets(requests)).toBeLessThanOrEqual(3 * came)
+      expect(new Set(requests.map(({ text }) => text)).size).toBe(requests.length)
+      // The answer to the packet itself is shorter than the packet.
+      expect(octets(went) - octets(requests)).toBeLessThanOrEqual(came)
+    },
+  )
+
+  ladder(
+    'gets nothing of what waits until it has answered something',
+    gsm,
+    founding(),
+    async ({ device, server, advance }) => {
+      await server.registers()
+      await speaks(device, server)
+      await advance(61_000)
+      await writes(server, 'stored')
+      await server.receives(202)
+      await speaks(device, server)
+      await device.receivesNothing()
+      await writes(server, 'fresh')
+      expect((await device.receives('MESSAGE')).body).toBe('fresh')
+      await device.sends(200)
+      expect((await device.receives('MESSAGE')).body).toBe('stored')
+    },
+  )
+
+  ladder(
+    'TRUST=accept: on a private APN what waits leaves at once',
+    gsm,
+    founding({ TRUST: 'accept' }),
+    async ({ device, server, advance }) => {
+      await server.registers()
+      await speaks(device, server)
+      await advance(61_000)
+      await writes(server, 'stored')
+      await server.receives(202)
+      await device.sends(`MESSAGE sip:1000@${routerAddress}`, { body: 'awake' })
+      const first = await device.receives('MESSAGE')
+      expect(first.body).toBe('stored')
+    },
+  )
+})
+
+describe('the outbox', () => {
+  ladder(
+    'drains in the order of arrival, the next message when the one before is answered',
+    gsm,
+    founding(),
+    async ({ device, server, advance }) => {
+      await server.registers()
+      await speaks(device, server)
+      await reaches(server, device, 'hello')
+      await advance(61_000)
+      for (const body of ['first', 'second', 'third']) {
+        await writes(server, body)
+        await server.receives(202)
+      }
+      await speaks(device, server)
+      await reaches(server, device, 'an answer, which proves the flow')
+      for (const body of ['first', 'second', 'third']) {
+        const message = await device.receives('MESSAGE')
+        expect(message.body).toBe(body)
+        expect(message.header('From')).toContain('sip:1000@')
+        await device.receivesNothing(100)
+        await device.sends(200)
+      }
+      await device.receivesNothing()
+    },
+  )
+})
+
+describe('somebody else has the port now', () => {
+  for (const status of [404, 481]) {
+    ladder(
+      `${status} from the flow drops what was learned at once`,
+      gsm,
+      founding(),
+      async ({ device, server }) => {
+        await server.registers()
+        await speaks(device, server)
+        await writes(server, 'are you there?')
+        await device.receives('MESSAGE')
+        await device.sends(status)
+        await server.receives(status)
+        await writes(server, 'and now?')
+        await server.receives('404 Not Found')
+        await device.receivesNothing()
+        await speaks(device, server, 'still here')
+        await reaches(server, device, 'so you are')
+      },
+    )
+  }
+
+  ladder(
+    'no answer at all: the message is kept, and what was learned is not believed any more',
+    gsm,
+    founding(),
+    async ({ device, server, nats, advance, ...world }) => {
+      await server.registers()
+      await speaks(device, server)
+      nats['carrier']?.forget()
+      await writes(server, 'into the void')
+      await server.receives('202 Accepted', { within: 40_000 })
+      const before = sentTo(world, carrierAddress).length
+      await writes(server, 'to nobody that we know')
+      await server.receives('404 Not Found')
+      expect(sentTo(world, carrierAddress)).toHaveLength(before)
+      await speaks(device, server, 'from a new port')
+      await reaches(server, device, 'welcome back')
+      expect((await device.receives('MESSAGE')).body).toBe('into the void')
+    },
+  )
+})
+
+describe('two devices, one name', () => {
+  ladder(
+    'the second one cannot take a flow that is proven and was just heard',
+    gsm,
+    founding(),
+    async ({ device, second, server, log }) => {
+      await server.registers()
+      await speaks(device, server)
+      await reaches(server, device, 'proof')
+      await second.sends(`MESSAGE sip:1000@${routerAddress}`, {
+        headers: { From: '<sip:2000@10.92.240.131>;tag=2' },
+      })
+      await second.receives(407)
+      await reaches(server, device, 'still the first one')
+      expect(second.unexpected).toEqual([])
+      expect(log.messages('warn')).toContainEqual(expect.stringContaining('two flows claim one user'))
+    },
+  )
+
+  ladder(
+    'five seconds later it can: devices do change their address',
+    gsm,
+    founding(),
+    async ({ device, second, server, advance }) => {
+      await server.registers()
+      await speaks(device, server)
+      await reaches(server, device, 'proof')
+      await advance(5_000)
+      await second.sends(`MESSAGE sip:1000@${routerAddress}`, {
+        headers: { From: '<sip:2000@10.92.240.131>;tag=2' },
+        body: 'I am 2000, from another port',
+      })
+      await server.receives('MESSAGE')
+      await server.sends(200)
+      await second.receives(200)
+      await writes(server, 'to the newer one')
+      await second.receives('MESSAGE')
+      await device.receivesNothing()
+    },
+  )
+})
+
+describe('who may teach what', () => {
+  ladder(
+    'a stranger outside of the prefix teaches nothing, and is asked for a password',
+    gsm,
+    founding(),
+    async ({ device, server, stranger }) => {
+      await server.registers()
+      await speaks(device, server)
+      await stranger.sends(`MESSAGE sip:1000@${routerAddress}`)
+      await stranger.receives(407)
+      await reaches(server, device, 'to the device and to nobody else')
+      expect(stranger.unexpected).toEqual([])
+      expect(server.unexpected).toEqual([])
+    },
+  )
+
+  ladder(
+    'a forged source within the prefix gets little, nothing stored, and only until the device speaks',
+    gsm,
+    founding(),
+    async ({ device, server, forger, advance, ...world }) => {
+      await server.registers()
+      await speaks(device, server)
+      await reaches(server, device, 'proof')
+      await advance(61_000)
+      await writes(server, 'secret')
+      await server.receives(202)
+      await forger.sends(`MESSAGE sip:1000@${routerAddress}`)
+      await server.receives('MESSAGE')
+      await server.sends(200)
+      await forger.receives(200)
+      await forger.receivesNothing(5_000)
+      for (let i = 0; i < 4; i++) {
+        await writes(server, `to whoever is there ${i}`)
+        await advance(100)
+        overlook(server)
+      }
+      const came = octets(world.network.captured.filter(({ fromHost }) => fromHost === 'forger'))
+      expect(octets(sentTo(world, forger.host.address))).toBeLessThanOrEqual(4 * came)
+      expect(forger.inbox.some(({ body }) => body === 'secret')).toBe(false)
+
+      const before = forger.inbox.length
+      await speaks(device, server, 'the real one')
+      await reaches(server, device, 'welcome back')
+      expect((await device.receives('MESSAGE')).body).toBe('secret')
+      expect(forger.inbox).toHaveLength(before)
+    },
+  )
+
+  ladder(
+    'a registered user is not hijacked by a bare MESSAGE, not even from within the prefix',
+    gsm,
+    founding({
+      DEVICES: 'pattern:????',
+    }),
+    async ({ device, second, server, stranger }) => {
+      await server.registers()
+      for (const thief of [second, stranger]) {
+        await thief.sends(`MESSAGE sip:2000@${routerAddress}`, {
+          headers: { From: `<sip:1000@${routerAddress}>;tag=thief` },
+        })
+        await thief.receives(407)
+      }
+      await speaks(device, server, 'this goes to the server')
+      expect(second.unexpected).toEqual([])
+    },
+  )
+
+  ladder(
+    'the password of another user is no licence: 403',
+    gsm,
+    founding({ USER: '1001:other' }),
+    async ({ agent, device, server, stranger }) => {
+      const other = agent('other', { user: '1001', address: '50.170.158.160', password: 'other' })
+      await speaks2001(other)
+      expect(stranger.inbox).toEqual([])
+      expect(device.inbox).toEqual([])
+      expect(server.inbox).toEqual([])
+    },
+  )
+
+  /** 1001 has a password, and claims to be 2000. */
+  async function speaks2001(other: Agent): Promise<void> {
+    await other.sends(`MESSAGE sip:1001@${routerAddress}`, {
+      headers: { From: `<sip:2000@${routerAddress}>;tag=liar` },
+    })
+    await other.receives(407)
+    await other.authenticates()
+    await other.receives('403 From Is Not Yours')
+  }
+
+  ladder(
+    'who is not in the list of devices is nobody, wherever it is',
+    gsm,
+    founding({ DEVICES: '2000' }),
+    async ({ second, server }) => {
+      await server.registers()
+      await second.sends(`MESSAGE sip:1000@${routerAddress}`)
+      await second.receives(407)
+      await writes(server, 'hello?', '2001')
+      await server.receives('404 Not Found')
+    },
+  )
+
+  ladder(
+    'anything but MESSAGE, REGISTER and OPTIONS is not what this router is for',
+    gsm,
+    founding(),
+    async ({ device, stranger }) => {
+      await stranger.sends(`INVITE sip:1000@${routerAddress}`)
+      await stranger.receives('405 Method Not Allowed')
+      await device.sends(`OPTIONS sip:${routerAddress}`)
+      await device.receives('200 Alive')
+    },
+  )
+})
+
+describe('a thousand devices behind one carrier address', () => {
+  ladder(
+    'all are learned, none is banned, each gets its own answer',
+    gsm,
+    {
+      ...founding({ PINHOLE: '120' }),
+      nats: { carrier: { publicAddress: carrierAddress, mappingSeconds: 120, firstPort: 1_024 } },
+    },
+    async ({ agent, server, advance, network }) => {
+      await server.registers()
+      server.answers('MESSAGE', 200)
+      const devices: Agent[] = []
+      for (let i = 0; i < 1_000; i++) {
+        const user = String(2_000 + i)
+        const address = `10.93.${Math.floor(i / 250)}.${i % 250}`
+        const device = agent(`d${user}`, { user, address, behind: 'carrier', rport: false })
+        devices.push(device)
+        await device.sends(`MESSAGE sip:1000@${routerAddress}`, { body: `I am ${user}` })
+        // Fifty new ones per second and prefix is the bound.
+        if (i % 50 === 49) await advance(1_000)
+      }
+      await advance(100)
+      expect(devices.filter(({ inbox }) => inbox.some(({ statusCode }) => statusCode === 200))).toHaveLength(
+        1_000,
+      )
+      for (const device of [devices[0], devices[500], devices[999]]) {
+        if (device === undefined) throw new Error('a thousand devices')
+        await writes(server, `to ${device.user}`, device.user)
+        await advance(10)
+        expect(device.inbox.at(-1)?.body).toBe(`to ${device.user}`)
+      }
+      expect(network.captured.filter(({ fate }) => fate === 'filtered')).toEqual([])
+    },
+  )
+})
+
+describe('a restart', () => {
+  const { start, again } = restartable()
+  ladder(
+    'the flow comes back, unproven: it is used, and what waits waits for an answer',
+    gsm,
+    {
+      ...founding(),
+      start,
+    },
+    async ({ device, server, running, advance, network }) => {
+      await server.registers()
+      await speaks(device, server)
+      await reaches(server, device, 'proof')
+      await advance(61_000)
+      await writes(server, 'stored before the restart')
+      await server.receives(202)
+      await device.sends(`MESSAGE sip:1000@${routerAddress}`, { body: 'awake' })
+      const restarted = await again(running)
+      try {
+        await advance(100)
+        device.inbox.length = 0
+        server.inbox.length = 0
+        // The server is registered still, and the device need not speak first: its pinhole is open.
+        await writes(server, 'after the restart')
+        const message = await device.receives('MESSAGE')
+        expect(message.body).toBe('after the restart')
+        expect(message.source).toEqual({ address: routerAddress, port: 5060 })
+        await device.receivesNothing(200)
+        await device.sends(200, { request: message })
+        expect((await device.receives('MESSAGE')).body).toBe('stored before the restart')
+        expect(network.captured.some(({ fate }) => fate === 'unreachable')).toBe(false)
+      } finally {
+        await restarted.stop(0)
+      }
+    },
+  )
+})
