@@ -49,7 +49,7 @@ export async function createEngine(loaded: LoadedScript, services: EngineService
     onRequest: (message, flow) => runRequest(surroundings, message, flow),
     onReply: (message, flow) => runReply(surroundings, message, flow),
     onSendError(flow, code) {
-      for (const listener of connections.sendErrorListeners) listener(flow, code)
+      connections.tellSendError(flow, code)
       services.transactions.onSendError(flow, code)
     },
     async start() {
@@ -122,7 +122,7 @@ function onArrival(
   message: SipMessage | null,
   flow: Flow,
 ): boolean {
-  for (const listener of connections.arrivalListeners) listener(message, flow)
+  connections.tellArrival(message, flow)
   if (message === null || !surroundings.version.hasArrivalRoute) return true
   // A route that waits cannot hold a datagram back.
   return runEvent(arrivalRoute, message, flow) !== 0

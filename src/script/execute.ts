@@ -29,6 +29,12 @@ export class RunAbandoned extends Error {
 
 function suspended(run: ScriptRun, ending: Promise<number>): Promise<void> {
   const { gate, services } = run.surroundings
+  if (gate.isFull) {
+    ending.catch(() => undefined)
+    services.log.error(run.logFields(), 'too many script runs wait already: this one is given up')
+    abandon(run, 503, 'Service Unavailable')
+    return Promise.resolve()
+  }
   const mustAbsorb = run.kind === 'request' && run.transaction === null
   if (mustAbsorb) services.transactions.setPending(run.message, true)
   return new Promise((resolve) => {
@@ -38,9 +44,7 @@ function suspended(run: ScriptRun, ending: Promise<number>): Promise<void> {
     }
     const wait = gate.enter(() => {
       services.log.error(run.logFields(), 'the script waited too long: given up')
-      answerFailure(run, 'Server Time-out')
-      run.isAbandoned = true
-      run.ended = 1
+      abandon(run, 500, 'Server Time-out')
       finish()
     })
     ending.then(
@@ -65,7 +69,14 @@ function fail(run: ScriptRun, error: unknown): void {
   run.hasFailed = true
   run.ended = 1
   report(run, error)
-  answerFailure(run, 'Server Internal Error')
+  answerFailure(run, 500, 'Server Internal Error')
+}
+
+/** Whatever the run still does when it comes back has no effect. */
+function abandon(run: ScriptRun, statusCode: number, reason: string): void {
+  answerFailure(run, statusCode, reason)
+  run.isAbandoned = true
+  run.ended = 1
 }
 
 function report(run: ScriptRun, error: unknown): void {
@@ -75,11 +86,11 @@ function report(run: ScriptRun, error: unknown): void {
 }
 
 /** Only who has neither answered nor relayed gets an answer now: never two final ones. */
-function answerFailure(run: ScriptRun, reason: string): void {
+function answerFailure(run: ScriptRun, statusCode: number, reason: string): void {
   const { transaction } = run
   if (run.kind !== 'request' || run.isReplied) return
   if (transaction !== null && (transaction.isAnswered || transaction.branches.length > 0)) return
-  run.reply(500, reason)
+  run.reply(statusCode, reason)
 }
 
 /** `t_relay() at edge.cfg:14` */

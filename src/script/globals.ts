@@ -114,10 +114,14 @@ export const coreGlobals: Readonly<Record<string, GlobalDeclaration>> = {
   // The script
   max_while_loops: int(limits.whileLoopsMax, 'Iterations of one while; 0 for no limit.'),
   max_recursive_level: int(limits.routeDepthMax, 'Depth of nested blocks and routes.'),
-  onsend_route_reply: int(0, 'onsend_route runs for replies too.'),
+  onsend_route_reply: ignored('int', 'onsend_route runs for requests', 'onsend_route runs for replies too.'),
   received_route_mode: int(0, '1: event_route[core:msg-received] runs for each message.'),
   route_locks_size: ignored('int', 'the runs of one call do not overlap', 'Locks for routes by Call-ID.'),
-  return_mode: int(0, '1: a call in a condition is its return code, and true if that is not 0.'),
+  return_mode: ignored(
+    'int',
+    'a call in a condition yields 1 or 0, as in mode 0',
+    '1: a call in a condition is its return code, and true if that is not 0.',
+  ),
   rpc_exec_delta: ignored('int', 'control commands have their own limit', 'Seconds between two commands.'),
   rpc_max_params: ignored('int', 'control commands have their own limit', 'Parameters of a command.'),
   drop_options_probe: ignored('int', 'the script decides', 'Drop OPTIONS without a word.'),

@@ -178,9 +178,22 @@ function runContinued(
     firstTarget(context),
   )
   inherit(run, context)
+  goOnFrom(run, scope)
   const waiting = execute(run, route)
   if (waiting !== undefined) return waiting.then(() => endRequest(run))
   endRequest(run)
+}
+
+/** What the script had made of the request before it suspended it. */
+function goOnFrom(run: ScriptRun, { suspendedRun }: ScriptScope): void {
+  if (suspendedRun === null) return
+  run.message = suspendedRun.message
+  run.edits = suspendedRun.edits
+  run.target = suspendedRun.target
+  run.branches = suspendedRun.branches
+  run.requestUriChanged = suspendedRun.requestUriChanged
+  run.replyHeaders = suspendedRun.replyHeaders
+  run.replyBody = suspendedRun.replyBody
 }
 
 function runOnsend(surroundings: Surroundings, request: SipMessage, text: string, flow: Flow): boolean {

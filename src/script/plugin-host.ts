@@ -20,6 +20,27 @@ export class PluginConnections {
     this.#services = services
   }
 
+  /** Hot: once per datagram. Listeners must not throw; one that does costs itself alone. */
+  tellArrival(message: SipMessage | null, flow: Flow): void {
+    for (const listener of this.arrivalListeners) {
+      try {
+        listener(message, flow)
+      } catch (error) {
+        this.#services.log.error({ err: error }, 'a module that listens for arrivals threw')
+      }
+    }
+  }
+
+  tellSendError(flow: Flow, code: string): void {
+    for (const listener of this.sendErrorListeners) {
+      try {
+        listener(flow, code)
+      } catch (error) {
+        this.#services.log.error({ err: error }, 'a module that listens for send errors threw')
+      }
+    }
+  }
+
   /** Again so many milliseconds after the last time has ended: a slow run never meets itself. */
   every(log: Log, milliseconds: number, run: () => void | Promise<void>): void {
     if (this.#isClosed) return

@@ -32,7 +32,10 @@ export function runRequest(surroundings: Surroundings, message: SipMessage, flow
 /** A request route that goes on for a transaction that was suspended (tm: t_continue), or an event's. */
 export function endRequest(run: ScriptRun): void {
   if (run.outcome < 0) run.explain('request_route', `ended with ${run.outcome}`)
-  if (run.transaction !== null && run.promisedReply === null) run.transaction.finishScript()
+  const { transaction } = run
+  if (transaction === null || run.promisedReply !== null) return
+  if (transaction.isSuspended) run.scope.suspendedRun = run
+  transaction.finishScript()
 }
 
 export function runReply(surroundings: Surroundings, message: SipMessage, flow: Flow): void {

@@ -2,6 +2,7 @@ import type { Value } from '../../grammar/declarations.ts'
 import { limits } from '../limits.ts'
 import type { AuthenticatedUser, AvpStore, MessageScope, RecordStore } from '../plugin/scope.ts'
 import { asciiLower } from '../sip/uri.ts'
+import type { ScriptRun } from './route-context.ts'
 import type { ScriptVersion } from './surroundings.ts'
 
 /**
@@ -13,6 +14,8 @@ export class ScriptScope implements MessageScope {
   authenticated: AuthenticatedUser | null = null
   /** The version of the script that the message began with: its later routes run there too, whatever was loaded since. */
   readonly version: ScriptVersion
+  /** The run that ended with the transaction suspended (tm: t_suspend): t_continue() goes on from there. */
+  suspendedRun: ScriptRun | null = null
   readonly #budget = { left: limits.avpsPerMessageMax }
   #avps: Avps | null = null
   #xavps: Records | null = null

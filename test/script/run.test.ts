@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../src/limits.ts'
+import { isFault, scanMessage } from '../../src/sip/scan.ts'
 import { answer, request, startRouter, type TestRouter } from './router.ts'
 
 /** Functions that fail and wait in every way that somebody's plugin may. */
@@ -160,6 +161,46 @@ describe('a run that waits', () => {
     expect(router.lines().some((line) => line.includes('late'))).toBe(false)
   })
 
+  test('and more of them than there may be: 503 at once', async () => {
+    const router = await start('request_route { never(); }')
+    const [socket] = router.services.sockets.sockets
+    const message = scanMessage(request())
+    if (!socket || isFault(message)) throw new Error('the request is right')
+    const flow = { socket, address: '198.51.100.7', port: 5062 }
+    for (let i = 0; i < limits.suspendedRunsMax; i++) router.engine.onRequest(message, flow)
+    expect(router.engine.suspendedCount).toBe(limits.suspendedRunsMax)
+    await router.handle(request())
+    expect(statuses(router)).toEqual(['SIP/2.0 503 Service Unavailable'])
+    expect(router.sent[0]?.text).toContain('Retry-After: ')
+    await router.pass(limits.scriptWaitMillisecondsMax)
+    expect(router.engine.suspendedCount).toBe(0)
+  })
+
+  test('in a branch route holds its branch back until it is decided', async () => {
+    const router = await start(
+      'request_route { $du="sip:203.0.113.9"; t_on_branch("B"); t_relay(); }\nbranch_route[B] { waits(); $rU="later"; }',
+    )
+    await router.handle(request())
+    expect(router.sent).toEqual([])
+    await router.pass(1000)
+    expect(statuses(router)).toEqual(['MESSAGE sip:later@example.com SIP/2.0'])
+  })
+
+  test('by t_suspend() goes on with what the script had made of the request', async () => {
+    const router = await start(
+      'loadmodule "textops.so"\nloadmodule "tmx.so"\n' +
+        'request_route { if ($rU == "go") { t_continue("$shv(i)", "$shv(l)", "ON"); exit; }' +
+        ' $du="sip:203.0.113.9"; append_hf("X-Early: yes\\r\\n"); t_suspend(); $shv(i)=$T(id_index); $shv(l)=$T(id_label); }\n' +
+        'route[ON] { append_hf("X-Late: yes\\r\\n"); t_relay(); }',
+    )
+    await router.handle(request())
+    expect(router.sent).toEqual([])
+    await router.handle(request({ uri: 'sip:go@h' }))
+    const [relayed] = router.sent
+    expect(relayed).toMatchObject({ address: '203.0.113.9' })
+    expect(relayed?.text).toContain('X-Early: yes\r\nX-Late: yes\r\n')
+  })
+
   test('engine.idle() tells when none waits any more', async () => {
     const router = await start('request_route { waits(); }')
     await router.handle(request())
@@ -293,6 +334,36 @@ describe('how routes end', () => {
     const [relayed] = router.sent
     if (relayed) await router.handle(answer(relayed, 200, 'OK'), { address: '203.0.113.9', port: 5060 })
     expect(router.sent.at(-1)?.text).toContain('X-Seen: yes\r\n')
+  })
+})
+
+describe('listeners of plugins', () => {
+  test('that throw cost themselves alone', async () => {
+    writeFileSync(
+      join(directory, 'listener.ts'),
+      `import { definePlugin } from 'viaduct/plugin'
+export default definePlugin({ name: 'listener', summary: 'Listens.', setup(host) {
+  host.onArrival(() => { throw new Error('deaf') })
+  host.onSendError(() => { throw new Error('deaf') })
+  let times = 0
+  host.every(1000, () => { host.log.info({}, 'tick ' + ++times); if (times === 1) throw new Error('once') })
+  return {}
+} })`,
+    )
+    const router = await start('loadmodule "./listener.ts"\nrequest_route { sl_send_reply("200", "OK"); }')
+    await router.handle(request())
+    expect(statuses(router)).toEqual(['SIP/2.0 200 OK'])
+    const [socket] = router.services.sockets.sockets
+    if (socket) router.engine.onSendError({ socket, address: '203.0.113.9', port: 5060 }, 'ECONNREFUSED')
+    expect(router.engine.onArrival(null, { socket, address: '203.0.113.9', port: 5060 } as never)).toBe(true)
+    await router.pass(2500)
+    expect(router.lines().filter((line) => line.startsWith('info: tick'))).toEqual([
+      'info: tick 1',
+      'info: tick 2',
+    ])
+    await router.engine.close()
+    await router.pass(5000)
+    expect(router.lines().filter((line) => line.startsWith('info: tick'))).toHaveLength(2)
   })
 })
 
