@@ -1,4 +1,4 @@
-import type { Agent, LadderOptions } from '../../src/testing/index.ts'
+import type { Agent, LadderOptions, World } from '../../src/testing/index.ts'
 
 /**
  * The people of the founding problem: a device (2000) behind a mobile operator's NAT that never registers, a second
@@ -53,3 +53,16 @@ export async function reaches(server: Agent, device: Agent, body: string): Promi
   await device.sends(200, { request: message })
   await server.receives(200)
 }
+
+/** What left the router for that address since the ladder began. */
+export function sentTo({ network }: Pick<World, 'network'>, address: string) {
+  return network.captured.filter(({ fromHost, to }) => fromHost === 'router' && to.address === address)
+}
+
+/** Whatever came so far is not what the next steps are about. */
+export function overlook(agent: Agent): void {
+  for (const received of agent.inbox) received.isExpected = true
+}
+
+export const octets = (datagrams: readonly { text: string }[]) =>
+  datagrams.reduce((sum, { text }) => sum + text.length, 0)
