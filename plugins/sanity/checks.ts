@@ -147,14 +147,16 @@ function hasReadableContacts(request: SipMessage): boolean {
   return contacts?.every(hasReadableUri) ?? false
 }
 
-/** Every credential must be a digest with all that RFC 2617 §3.2.2 requires. */
+/** Every credential must be a digest with all that RFC 2617 §3.2.2 requires; another scheme is dropped in silence. */
 function checkDigest(request: SipMessage): Refusal | null {
-  return credentialsOf(request).every(isCompleteDigest) ? null : bad('Bad Auth Credentials')
+  const credentials = credentialsOf(request)
+  if (!credentials.every(isDigest)) return silent
+  return credentials.every(isCompleteDigest) ? null : bad('Bad Auth Credentials')
 }
 
 /** Other schemes are somebody else's. */
 function checkAuthorization(request: SipMessage): Refusal | null {
-  const digests = credentialsOf(request).filter((value) => /^digest\b/i.test(value))
+  const digests = credentialsOf(request).filter(isDigest)
   return digests.every(isCompleteDigest) ? null : bad('Bad Authorization Header')
 }
 
@@ -166,6 +168,10 @@ function credentialsOf(request: SipMessage): string[] {
     }
   }
   return values
+}
+
+function isDigest(value: string): boolean {
+  return /^digest(?:\s|$)/i.test(value)
 }
 
 function isCompleteDigest(value: string): boolean {

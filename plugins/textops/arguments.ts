@@ -11,6 +11,9 @@ import { parseMethods } from './strings.ts'
 export const messageRoutes = ['request', 'core-reply', 'reply', 'failure', 'branch', 'onsend'] as const
 export const requestRoutes = ['request', 'failure', 'branch'] as const
 
+export const done = { 1: 'done', '-1': 'nothing to do it to' } as const
+export const yesNo = { 1: 'yes', '-1': 'no' } as const
+
 export const headerName = {
   name: 'name',
   type: 'string',

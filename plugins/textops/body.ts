@@ -36,12 +36,15 @@ export function filterBody(context: RouteContext, mediaType: string): number {
   return 1
 }
 
-/** The first part of that type: its content, or with `isRaw` from its headers to the next delimiter's end. */
+/**
+ * The first part of that type: its content (Kamailio hands out the line ends around it too), or with `isRaw`
+ * all from its headers to the end of the next delimiter.
+ */
 export function readPart(message: SipMessage, mediaType: string, isRaw: boolean): string | null {
   const part = partOf(message, mediaType)
   if (part === undefined) return null
   const { body } = message
-  if (!isRaw) return body.slice(part.contentStart, part.end)
+  if (!isRaw) return body.slice(part.contentStart, part.contentEnd)
   const lineEnd = body.indexOf('\n', part.end)
   return body.slice(part.headersStart, lineEnd === -1 ? body.length : lineEnd + 1)
 }

@@ -338,7 +338,14 @@ function checkValues(message: ScannedMessage): void {
     'RFC 3261 §20.22',
     'Bad Max-Forwards Header',
   )
-  checkNumber(message, HeaderId.expires, 0xffff_ffff, 'expires', 'RFC 3261 §20.19', 'Bad Expires Header')
+  checkNumber(
+    message,
+    HeaderId.expires,
+    0xffff_ffff,
+    'expires',
+    'RFC 3261 §20.19',
+    'Expires value is illegal',
+  )
   if (message.isRequest) checkRequestUri(message)
 }
 

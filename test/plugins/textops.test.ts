@@ -323,7 +323,7 @@ describe('bodies', () => {
   })
 
   it.each([
-    ['get_body_part', 'text/plain', 'hello\r\n'],
+    ['get_body_part', 'text/plain', 'hello'],
     ['get_body_part_raw', 'application/sdp', 'Content-Type: application/sdp\r\n\r\nv=0\r\n--B1--\r\n'],
     ['get_body_part', 'text/none', undefined],
   ])('%s(%s)', (name, type, content) => {

@@ -1,0 +1,253 @@
+import { isIPv6 } from 'node:net'
+import {
+  asciiLower,
+  colon,
+  isAlpha,
+  isDigit,
+  openBracket,
+  questionMark,
+  readDecimal,
+  semicolon,
+} from './bytes.ts'
+import { paramIn } from './headers/params.ts'
+
+/** RFC 3261 §19.1 (sip, sips), RFC 3966 (tel). A parsed URI is slices of the text. */
+export interface Uri {
+  /** Lower case: `sip`, `sips`, `tel`, `urn`, ... */
+  readonly scheme: string
+  /** As written, escapes kept; null if there is none. For tel: the number. */
+  readonly user: string | null
+  readonly password: string | null
+  /** As written; IPv6 without brackets. '' for tel and other schemes without a host. */
+  readonly host: string
+  /** True for an IPv6 reference. */
+  readonly hostIsIpv6: boolean
+  /** 0 if absent. */
+  readonly port: number
+  /** After the first `;`, as written, '' if none. */
+  readonly params: string
+  /** After `?`, '' if none. */
+  readonly headers: string
+}
+
+/** Null if it is not a URI that we can route by. No exception whatever the text. */
+export function parseUri(text: string): Uri | null {
+  if (text === lastText) return lastUri
+  lastText = text
+  lastUri = readUri(text)
+  return lastUri
+}
+
+/** The scan, the script and the proxy ask about the same Request-URI one after another. */
+let lastText = ''
+let lastUri: TextUri | null = null
+
+/** Exactly as written where nothing was changed: `host[:port]` with brackets for IPv6. */
+export function writeUri(uri: Uri): string {
+  if (uri instanceof TextUri) return uri.text
+  const user = uri.user === null ? '' : uri.user + (uri.password === null ? '' : `:${uri.password}`)
+  const params = uri.params === '' ? '' : `;${uri.params}`
+  const headers = uri.headers === '' ? '' : `?${uri.headers}`
+  if (uri.host === '') return `${uri.scheme}:${user}${params}${headers}`
+  const userInfo = uri.user === null ? '' : `${user}@`
+  const host = uri.hostIsIpv6 ? `[${uri.host}]` : uri.host
+  return `${uri.scheme}:${userInfo}${host}${uri.port === 0 ? '' : `:${uri.port}`}${params}${headers}`
+}
+
+/** The value of a URI parameter: '' if it stands without one, null if absent. Case-insensitive name. */
+export function uriParam(uri: Uri, name: string): string | null {
+  return uri.params === '' ? null : paramIn(uri.params, 0, uri.params.length, name)
+}
+
+/** True for sip and sips. */
+export function isSipUri(uri: Uri): boolean {
+  return uri.scheme === 'sip' || uri.scheme === 'sips'
+}
+
+/**
+ * A URI and where its parts stand in the text. The text is private, so that `{ ...uri, port: 0 }` gives a plain
+ * value that is written anew.
+ */
+export class TextUri implements Uri {
+  readonly #text: string
+  readonly #places: Places
+  readonly scheme: string
+  readonly user: string | null
+  readonly password: string | null
+  readonly host: string
+  readonly hostIsIpv6: boolean
+  readonly port: number
+  readonly params: string
+  readonly headers: string
+
+  constructor(text: string, scheme: string, places: Places, port: number) {
+    this.#text = text
+    this.#places = places
+    this.scheme = scheme
+    const { userStart, userEnd, hostStart, hostEnd, passwordEnd, paramsStart, paramsEnd } = places
+    this.user = userEnd === -1 ? null : text.slice(userStart, userEnd)
+    this.password = passwordEnd === -1 ? null : text.slice(userEnd + 1, passwordEnd)
+    this.hostIsIpv6 = text.charCodeAt(hostStart) === openBracket && hostEnd > hostStart
+    this.host = this.hostIsIpv6 ? text.slice(hostStart + 1, hostEnd - 1) : text.slice(hostStart, hostEnd)
+    this.port = port
+    this.params = text.slice(Math.min(paramsStart + 1, paramsEnd), paramsEnd)
+    this.headers = text.slice(paramsEnd + 1)
+  }
+
+  get text(): string {
+    return this.#text
+  }
+
+  get places(): Places {
+    return this.#places
+  }
+}
+
+/** Offsets; -1 where a part is absent. */
+interface Places {
+  /** After the colon of the scheme. */
+  userStart: number
+  userEnd: number
+  passwordEnd: number
+  hostStart: number
+  hostEnd: number
+  /** After the port, where parameters may start with `;`. */
+  paramsStart: number
+  /** Where headers may start with `?`. */
+  paramsEnd: number
+}
+
+/** Without the memory of parseUri. */
+export function readUri(text: string): TextUri | null {
+  const schemeEnd = text.indexOf(':')
+  if (schemeEnd < 1 || schemeEnd + 1 === text.length || hasForbidden(text)) return null
+  const scheme = asciiLower(text.slice(0, schemeEnd))
+  if (scheme === 'sip' || scheme === 'sips') return readSipUri(text, scheme, schemeEnd + 1)
+  if (scheme === 'tel') return readTelUri(text, schemeEnd + 1)
+  return isScheme(scheme) ? readOpaqueUri(text, scheme, schemeEnd + 1) : null
+}
+
+/** White space, controls, and the delimiters that RFC 3986 §2 leaves out everywhere. High octets pass. */
+function hasForbidden(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code <= 0x20 || code === 0x7f || code === 0x22 || code === 0x3c || code === 0x3e) return true
+  }
+  return false
+}
+
+function isScheme(scheme: string): boolean {
+  if (!isAlpha(scheme.charCodeAt(0))) return false
+  for (let i = 1; i < scheme.length; i++) {
+    const code = scheme.charCodeAt(i)
+    if (!isAlpha(code) && !isDigit(code) && code !== 0x2b && code !== 0x2d && code !== 0x2e) return false
+  }
+  return true
+}
+
+/** The first `@` ends the user, which may contain `;`, `?` and `/` (RFC 4475 §3.1.1.9). */
+function readSipUri(text: string, scheme: string, start: number): TextUri | null {
+  const atSign = text.indexOf('@', start)
+  const hostStart = atSign === -1 ? start : atSign + 1
+  const userColon = atSign === -1 ? -1 : text.indexOf(':', start)
+  const hasPassword = userColon !== -1 && userColon < atSign
+  const userEnd = atSign === -1 ? -1 : hasPassword ? userColon : atSign
+  if (userEnd === start) return null
+  const hostEnd = endOfHost(text, hostStart)
+  if (hostEnd === -1) return null
+  const hasPort = text.charCodeAt(hostEnd) === colon
+  const portEnd = hasPort ? endOfDigits(text, hostEnd + 1) : hostEnd
+  const port = hasPort ? readDecimal(text, hostEnd + 1, portEnd, 65_535) : 0
+  if (hasPort && port < 1) return null
+  const paramsEnd = endOfParams(text, portEnd)
+  if (paramsEnd === -1) return null
+  const passwordEnd = hasPassword ? atSign : -1
+  const places = {
+    userStart: start,
+    userEnd,
+    passwordEnd,
+    hostStart,
+    hostEnd,
+    paramsStart: portEnd,
+    paramsEnd,
+  }
+  return new TextUri(text, scheme, places, port)
+}
+
+/** RFC 3966 §3: digits and visual separators; parameters follow as in sip. */
+function readTelUri(text: string, start: number): TextUri | null {
+  let end = start
+  while (end < text.length && isPhoneCharacter(text.charCodeAt(end))) end++
+  if (end === start) return null
+  const paramsEnd = endOfParams(text, end)
+  if (paramsEnd === -1) return null
+  const places = {
+    userStart: start,
+    userEnd: end,
+    passwordEnd: -1,
+    hostStart: end,
+    hostEnd: end,
+    paramsStart: end,
+    paramsEnd,
+  }
+  return new TextUri(text, 'tel', places, 0)
+}
+
+/** `urn:service:sos` and all others: kept, not understood. */
+function readOpaqueUri(text: string, scheme: string, start: number): TextUri {
+  const end = text.length
+  const places = {
+    userStart: start,
+    userEnd: -1,
+    passwordEnd: -1,
+    hostStart: end,
+    hostEnd: end,
+    paramsStart: end,
+    paramsEnd: end,
+  }
+  return new TextUri(text, scheme, places, 0)
+}
+
+/** -1 if no host stands there. */
+function endOfHost(text: string, start: number): number {
+  if (text.charCodeAt(start) === openBracket) {
+    const close = text.indexOf(']', start)
+    return close !== -1 && isIpv6Reference(text.slice(start + 1, close)) ? close + 1 : -1
+  }
+  let end = start
+  while (end < text.length && isHostCharacter(text.charCodeAt(end))) end++
+  return end === start ? -1 : end
+}
+
+/** RFC 5118 §4.10: the grammar of RFC 3261 allowed a third colon; senders believed it. */
+function isIpv6Reference(address: string): boolean {
+  return !address.includes('%') && (isIPv6(address) || isIPv6(address.replace(':::', '::')))
+}
+
+/** Letters, digits, `-` and `.`; `_` because real host names have it. */
+function isHostCharacter(code: number): boolean {
+  return isAlpha(code) || isDigit(code) || code === 0x2d || code === 0x2e || code === 0x5f
+}
+
+function isPhoneCharacter(code: number): boolean {
+  if (isDigit(code) || (code >= 0x28 && code <= 0x2b) || code === 0x2d || code === 0x2e || code === 0x23)
+    return true
+  const lower = code | 0x20
+  return (lower >= 0x61 && lower <= 0x66) || lower === 0x70 || lower === 0x77
+}
+
+function endOfDigits(text: string, start: number): number {
+  let end = start
+  while (end < text.length && isDigit(text.charCodeAt(end))) end++
+  return end
+}
+
+/** Parameters begin with `;` and end at `?` or the end; anything else there is no URI: -1. */
+function endOfParams(text: string, start: number): number {
+  if (start === text.length) return start
+  const first = text.charCodeAt(start)
+  if (first === questionMark) return start
+  if (first !== semicolon) return -1
+  const end = text.indexOf('?', start)
+  return end === -1 ? text.length : end
+}
