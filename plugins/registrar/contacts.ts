@@ -7,7 +7,6 @@ import {
   parseNameAddrs,
   parseUri,
   type SipMessage,
-  splitValues,
 } from '../../src/plugin/index.ts'
 import { type Refusal, refusals } from './refusal.ts'
 
@@ -48,16 +47,9 @@ export function readContacts(message: SipMessage, lengthMax: number): RequestedC
       continue
     }
     const parts = parseNameAddrs(value, limits.contactsMax)
-    if (parts === null) {
-      const hasStar = splitValues(value).includes('*')
-      return refused(hasStar ? refusals.starWithContacts : refusals.badContact)
-    }
+    if (parts === null) return refused(refusals.badContact)
     if (contacts.length + parts.length > limits.contactsMax) return refused(refusals.manyContacts)
     for (const part of parts) {
-      if (part.uri === '*') {
-        stars++
-        continue
-      }
       const contact = readContact(part.uri, part.params, lengthMax)
       if ('statusCode' in contact) return refused(contact)
       contacts.push(contact)
@@ -86,11 +78,11 @@ function readContact(uri: string, params: string, lengthMax: number): RequestedC
   }
 }
 
-/** Thousandths; -1 if absent; null for what is no qvalue (RFC 3261 §25.1). Digits after the third are cut off. */
+/** Thousandths; -1 if absent or empty; null for what is no qvalue (RFC 3261 §25.1). Digits after the third are cut off. */
 export function readQ(text: string | null): number | null {
-  if (text === null) return -1
+  if (text === null || text === '') return -1
   const match = /^([01]?)(?:\.(\d*))?$/.exec(text.slice(0, 32))
-  if (match === null || text === '' || text === '.') return null
+  if (match === null || text === '.') return null
   const thousandths = Number((match[2] ?? '').slice(0, 3).padEnd(3, '0'))
   const whole = match[1] === '1' ? 1000 : 0
   return whole + thousandths > 1000 ? null : whole + thousandths

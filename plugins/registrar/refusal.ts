@@ -10,25 +10,28 @@ export interface Refusal {
   readonly headers: string
   /** What save() returns. */
   readonly rc: number
+  /** It is about what is registered already: the answer lists the bindings, as Kamailio's does. */
+  readonly isOfBindings: boolean
 }
 
 function refusal(statusCode: number, reason: string, error: string, headers = '', rc = -1): Refusal {
-  return { statusCode, reason, error, headers, rc }
+  return { statusCode, reason, error, headers, rc, isOfBindings: rc === -2 }
 }
 
 const badRequest = (error: string) => refusal(400, 'Bad Request', error)
+const badUpdate = (error: string): Refusal => ({ ...badRequest(error), isOfBindings: true })
 
 export const refusals = {
   badContact: badRequest('Contact parse error'),
   badAor: badRequest('Error while extracting username'),
   tooLong: badRequest('Contact/received too long'),
   manyContacts: refusal(503, 'Service Unavailable', 'Too many contacts in the request', '', -2),
-  badQ: badRequest('Invalid q param in contact'),
-  oldCSeq: badRequest('Invalid CSeq number'),
+  badQ: badUpdate('Invalid q param in contact'),
+  oldCSeq: badUpdate('Invalid CSeq number'),
   noCSeq: badRequest('Failed to extract Call-ID or CSeq'),
   badPath: badRequest('Path parse error'),
   starWithExpires: badRequest('* used in contact and expires is not zero'),
-  starWithContacts: badRequest('* used in contact and more than one contact'),
+  starWithContacts: badRequest('* used in contact and more than 1 contact'),
   pathUnsupported: refusal(
     420,
     'Bad Extension',

@@ -301,7 +301,7 @@ function answerRefusal(
   const aorUri = context.message.to?.uri ?? ''
   const aor = canonicalAor(aorUri, registrar.settings.aorRules)
   const contacts =
-    refusal.rc === -2 && aor !== null ? currentContacts(registrar, context, location, aor, aorUri) : ''
+    refusal.isOfBindings && aor !== null ? currentContacts(registrar, context, location, aor, aorUri) : ''
   const headers = `${contacts}${refusal.headers}P-Registrar-Error: ${refusal.error}\r\n`
   const { statusCode, reason } = refusal
   answer(registrar, context, flags, { statusCode, reason, headers, ready: null })

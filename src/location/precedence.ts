@@ -40,9 +40,12 @@ export function chooseBindings(bindings: readonly Binding[], now: number): Chose
   }
 }
 
-/** By descending q (unset is lowest), then as `newestFirst` says; the order of lookup() and of the 200's Contact. */
+/**
+ * The order of lookup() and of the 200's Contact: by descending q (unset is lowest), and those of one q as they came,
+ * a refreshed one in its old place; or what was registered or refreshed last first, whatever its q (desc_time_order).
+ */
 export function inOrder(bindings: readonly Binding[], newestFirst = false): readonly Binding[] {
   if (bindings.length < 2) return bindings
-  const sign = newestFirst ? -1 : 1
-  return bindings.toSorted((a, b) => (newestFirst ? 0 : b.q - a.q) || sign * (a.modifiedAt - b.modifiedAt))
+  if (!newestFirst) return bindings.toSorted((a, b) => b.q - a.q)
+  return bindings.toReversed().toSorted((a, b) => b.modifiedAt - a.modifiedAt)
 }

@@ -65,6 +65,12 @@ describe('precedence', () => {
     const made = [200, -1, 900, 900].map((q, i) =>
       createBinding({ aor: 'a', ruid: `${i}`, contact: 'sip:a', q, modifiedAt: i }),
     )
+    const refreshed = made.with(
+      2,
+      createBinding({ aor: 'a', ruid: '2', contact: 'sip:a', q: 900, modifiedAt: 9 }),
+    )
+    expect(inOrder(refreshed).map(({ ruid }) => ruid)).toEqual(['2', '3', '0', '1'])
+    expect(inOrder(refreshed, true).map(({ ruid }) => ruid)).toEqual(['2', '3', '1', '0'])
     expect(inOrder(made).map(({ ruid }) => ruid)).toEqual(['2', '3', '0', '1'])
     expect(inOrder(made, true).map(({ ruid }) => ruid)).toEqual(['3', '2', '1', '0'])
   })

@@ -91,11 +91,12 @@ describe('save() answers as measured on Kamailio 5.6.3', () => {
     ['* without a lifetime', '*', [], 400, '* used in contact and expires is not zero'],
     [
       '* beside another (RFC 3261 §10.3 step 6)',
-      '*, <sip:a@b>',
-      ['Expires: 0'],
+      '*',
+      ['Contact: <sip:a@b>', 'Expires: 0'],
       400,
-      '* used in contact and more than one contact',
+      '* used in contact and more than 1 contact',
     ],
+    ['* in a list', '*, <sip:a@b>', ['Expires: 0'], 400, 'Contact parse error'],
     ['a q beyond 1', '<sip:a@1.2.3.4>;q=2', [], 400, 'Invalid q param in contact'],
     ['a q that is no number', '<sip:a@1.2.3.4>;q=x', [], 400, 'Invalid q param in contact'],
     ['a bracket that does not close', '<sip:a@1.2.3.4', [], 400, 'Contact parse error'],
@@ -127,6 +128,27 @@ describe('save() answers as measured on Kamailio 5.6.3', () => {
     edge = await edgeWith({ max_expires: 7200 })
     const { headers } = await saved(register('a', contact, { lines }))
     expect(contactsOf(headers)).toContain(`;expires=${seconds}`)
+  })
+
+  test('a refusal about what is registered lists it', async () => {
+    await saved(register('a', '<sip:a@1.2.3.4>'))
+    for (const value of ['<sip:a@1.2.3.4>;q=9', '<sip:a@1.2.3.5>;q=x']) {
+      const { status, headers } = await saved(register('a', value))
+      expect([status, contactsOf(headers)]).toEqual([400, '<sip:a@1.2.3.4>;expires=3600'])
+    }
+  })
+
+  test('an empty q is none', async () => {
+    expect((await saved(register('a', '<sip:a@1.2.3.4>;q='))).headers).toBe(
+      'Contact: <sip:a@1.2.3.4>;expires=3600\r\n',
+    )
+  })
+
+  test('a refreshed contact keeps its place', async () => {
+    await saved(register('a', '<sip:a@1.2.3.4>,<sip:a@1.2.3.5>'))
+    await edge.clock.advance(1_000)
+    const { headers } = await saved(register('a', '<sip:a@1.2.3.4>'))
+    expect(contactsOf(headers)).toBe('<sip:a@1.2.3.4>;expires=3600, <sip:a@1.2.3.5>;expires=3599')
   })
 
   test('min_expires_mode 1: 423 with Min-Expires', async () => {
