@@ -37,6 +37,8 @@ describe('baresip calls baresip through edge.cfg', { timeout: 60_000 }, () => {
 
   function telephone(user: string, password: string, args: string[]): Process {
     const directory = join(lab.directory, user)
+    // baresip takes the port above its own too, for TLS.
+    const [listenPort] = [freePort(), freePort()]
     mkdirSync(directory)
     const proxy = `${router.address}:${router.port}`
     const account = `<sip:${user}@${proxy}>;auth_pass=${password};outbound="sip:${proxy};transport=udp";regint=60;answermode=auto`
@@ -45,7 +47,7 @@ describe('baresip calls baresip through edge.cfg', { timeout: 60_000 }, () => {
     writeFileSync(
       join(directory, 'config'),
       [
-        `sip_listen 127.0.0.1:${freePort()}`,
+        `sip_listen 127.0.0.1:${listenPort}`,
         'module_path /usr/lib/baresip/modules',
         ...['g711.so', 'aubridge.so'].map((name) => `module ${name}`),
         ...['account.so', 'menu.so'].map((name) => `module_app ${name}`),

@@ -8,8 +8,7 @@ export interface Router {
   readonly address: string
   readonly port: number
   readonly process: Process
-  /** pino's lines: level 30 info, 40 warn, 50 error. */
-  logLines(): { level: number; msg: string; [field: string]: unknown }[]
+  logLines(): { level: string; msg: string; [field: string]: unknown }[]
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>
   /** SIGKILL, as a crash would. */

@@ -23,9 +23,7 @@ describe('SIPp against edge.cfg', { timeout: 120_000 }, () => {
     requireProgram('sipp', 'sip-tester')
     const names = Array.from({ length: users }, (_, i) => `u${i}`)
     writeFileSync(join(lab.directory, 'users'), names.map((name) => `${name}:pw-${name}\n`).join(''))
-    const rows = names.map(
-      (name, i) => `${name};[authentication username=${name} password=pw-${name}];u${(i + 1) % users}`,
-    )
+    const rows = names.map((name) => `${name};[authentication username=${name} password=pw-${name}]`)
     writeFileSync(join(lab.directory, 'users.csv'), ['SEQUENTIAL', ...rows, ''].join('\n'))
     router = await startRouter(lab, 'routes/edge.cfg', { defines: { USERS: join(lab.directory, 'users') } })
   })
@@ -60,7 +58,7 @@ describe('SIPp against edge.cfg', { timeout: 120_000 }, () => {
   })
 
   test('and the log has nothing worse than a note', () => {
-    const bad = router.logLines().filter(({ level }) => level >= 50)
+    const bad = router.logLines().filter(({ level }) => level === 'error' || level === 'fatal')
     expect(bad).toEqual([])
   })
 
@@ -71,30 +69,24 @@ describe('SIPp against edge.cfg', { timeout: 120_000 }, () => {
   }
 
   async function caller(scenario: string, count: number, rate: number, port = freePort()): Promise<void> {
+    const options: Record<string, string | number> = {
+      sf: path(scenario),
+      inf: join(lab.directory, 'users.csv'),
+      i: '127.0.0.1',
+      p: port,
+      m: count,
+      r: rate,
+      l: 500,
+      timeout: '40s',
+      // SIPp's digest URI names no user unless it is told one; everybody calls u0.
+      ...(scenario !== 'register.xml' && { auth_uri: `u0@127.0.0.1:${router.port}` }),
+    }
+    const args = Object.entries(options).flatMap(([name, value]) => [`-${name}`, String(value)])
     const process = lab.start(null, 'sipp', [
       `127.0.0.1:${router.port}`,
-      ...[
-        '-sf',
-        path(scenario),
-        '-inf',
-        join(lab.directory, 'users.csv'),
-        '-i',
-        '127.0.0.1',
-        '-p',
-        String(port),
-      ],
-      ...[
-        '-m',
-        String(count),
-        '-r',
-        String(rate),
-        '-l',
-        '500',
-        '-nostdin',
-        '-timeout',
-        '90s',
-        '-timeout_error',
-      ],
+      ...args,
+      '-nostdin',
+      '-timeout_error',
     ])
     const code = await process.exited
     if (code !== 0) throw new Error(`SIPp ended with ${code}:\n${process.output.slice(-6000)}`)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Endpoint, freePort, nextOf, normalized, type Oracle } from '../oracle.ts'
+import { Endpoint, nextOf, normalized, type Oracle } from '../oracle.ts'
 
 /** One server under comparison and the endpoints of its own that talk with it: A calls, B and C are called. */
 export interface Side {
@@ -29,9 +29,9 @@ export interface Talk {
 
 export async function openEndpoints(): Promise<Map<Name, Endpoint>> {
   return new Map([
-    ['A', await Endpoint.open(freePort())],
-    ['B', await Endpoint.open(freePort())],
-    ['C', await Endpoint.open(freePort())],
+    ['A', await Endpoint.open()],
+    ['B', await Endpoint.open()],
+    ['C', await Endpoint.open()],
   ])
 }
 
