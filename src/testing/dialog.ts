@@ -39,6 +39,11 @@ export function dialogOfRequest(request: Received, response: HeaderLines, cseq: 
   }
 }
 
+/** RFC 3261 §12.2.1.2, §12.2.2: a request within the dialog may move the remote target, never the route set. */
+export function withTarget(dialog: Dialog, contact: string): Dialog {
+  return contact === '' ? dialog : { ...dialog, target: uriIn(contact) }
+}
+
 /** Requests that make a dialog. */
 export function makesDialog(method: string, statusCode: number): boolean {
   return (method === 'INVITE' || method === 'SUBSCRIBE') && statusCode > 100 && statusCode < 300

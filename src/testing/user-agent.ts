@@ -8,7 +8,7 @@ import {
   writeLines,
 } from './agent-message.ts'
 import type { SimulatedClock } from './clock.ts'
-import { type Dialog, dialogOfRequest, dialogOfResponse, makesDialog } from './dialog.ts'
+import { type Dialog, dialogOfRequest, dialogOfResponse, makesDialog, withTarget } from './dialog.ts'
 import { answerChallenge, readChallenge } from './digest.ts'
 import { LadderMismatch } from './expectation.ts'
 import type { Endpoint } from './nat.ts'
@@ -277,7 +277,11 @@ export class UserAgent {
     ]
     const headers = changeHeaders(lines, options.headers ?? {})
     if (makesDialog(request.method, code)) {
-      this.#dialog = dialogOfRequest(request, headers, this.#cseqOf(request.message.callId, 0))
+      const { callId, toTag } = request.message
+      const known = this.#dialogOf(callId, toTag)
+      this.#dialog = known
+        ? withTarget(known, request.header('Contact'))
+        : dialogOfRequest(request, headers, this.#cseqOf(callId, 0))
     }
     const text = writeLines(`SIP/2.0 ${code} ${reason}`, headers, body)
     this.transmit(text, options.to ?? answerEndpoint(request))
@@ -325,9 +329,17 @@ export class UserAgent {
       this.#leave('ACK', request.requestUri, headers, { to: request.to }, request.branch)
     }
     if (makesDialog(request.method, statusCode) && response.message.toTag !== '') {
-      const cseq = this.#cseqOf(response.message.callId, this.#cseq)
-      this.#dialog = dialogOfResponse(response, request.requestUri, cseq)
+      const { callId } = response.message
+      const known = this.#dialogOf(callId, /;tag=(.*)/i.exec(headerOf(request, 'To'))?.[1] ?? '')
+      this.#dialog = known
+        ? withTarget(known, response.header('Contact'))
+        : dialogOfResponse(response, request.requestUri, this.#cseqOf(callId, this.#cseq))
     }
+  }
+
+  /** The dialog that a request with this To tag belongs to; null if it makes one. */
+  #dialogOf(callId: string, toTag: string): Dialog | null {
+    return toTag !== '' && this.#dialog?.callId === callId ? this.#dialog : null
   }
 
   /** The last CSeq number of a dialog that we know already. */
