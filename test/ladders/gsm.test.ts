@@ -1,5 +1,4 @@
 import { describe, expect } from 'vitest'
-import { type Server, type ServerOptions, startServer } from '../../src/server.ts'
 import { ladder } from '../../src/testing/index.ts'
 import {
   carrierAddress,
@@ -11,26 +10,11 @@ import {
   speaks,
   writes,
 } from './founding.ts'
+import { restartable } from './restart.ts'
 
 /** routes/gsm.cfg does what docs/learning.md promises. */
 const gsm = 'routes/gsm.cfg'
 const flow = { address: carrierAddress, port: carrierPort }
-
-/** A router that a ladder can stop and start again on the same store, network and clock. */
-function restartable() {
-  let options: ServerOptions | null = null
-  return {
-    start(given: ServerOptions): Promise<Server> {
-      options = given
-      return startServer(given)
-    },
-    async again(running: Server): Promise<Server> {
-      if (options === null) throw new Error('nothing was started')
-      await running.stop(0)
-      return await startServer(options)
-    },
-  }
-}
 
 describe('the founding packet', () => {
   const packet = [
