@@ -1,7 +1,8 @@
 import { limits } from '../limits.ts'
+import { skipLws, trimLws } from '../sip/bytes.ts'
 import type { EditList } from '../sip/edit.ts'
 import { HeaderId } from '../sip/header-id.ts'
-import { parseNameAddr, splitValues } from '../sip/headers/name-addr.ts'
+import { endOfValue, parseNameAddr, splitValues } from '../sip/headers/name-addr.ts'
 import type { SipMessage } from '../sip/message.ts'
 import { parseUri, type Uri, uriParam } from '../sip/uri.ts'
 import type { ListenSocket, SocketTable, TransportName } from '../transport/socket.ts'
@@ -56,15 +57,28 @@ export function applyRoutePlan(plan: RoutePlan, request: SipMessage, edits: Edit
     const values = routes.map((route, i) => ({ route, i })).filter(({ route }) => route.header === header)
     const stay = values.filter(({ i }) => i >= plan.consumed && i < kept)
     if (stay.length === values.length) continue
-    if (stay.length === 0) edits.removeHeader(request, header)
-    else {
-      const start = request.headerValueStart(header)
-      edits.replace(start, request.headerValueEnd(header), stay.map(({ route }) => route.text).join(','))
+    if (stay.length === 0) {
+      edits.removeHeader(request, header)
+      continue
     }
+    const from = values.findIndex(({ i }) => i >= plan.consumed)
+    const rest = valuesFrom(request.headerValue(header), from, stay.length)
+    edits.replace(request.headerValueStart(header), request.headerValueEnd(header), rest)
   }
-  if (plan.appended === '') return
-  const last = routes.at(-1)
-  if (last !== undefined) edits.insertAfterHeader(request, last.header, `Route: ${plan.appended}\r\n`)
+  if (plan.appended !== '') edits.appendHeader(`Route: ${plan.appended}\r\n`)
+}
+
+/** Some values of a list, with what stands between them as it was written. */
+function valuesFrom(list: string, from: number, count: number): string {
+  let start = list.length
+  let end = list.length
+  let seen = 0
+  for (let position = 0; seen < from + count && position <= list.length; position = end + 1) {
+    end = endOfValue(list, position, list.length)
+    const first = skipLws(list, position, end)
+    if (first < end && seen++ === from) start = first
+  }
+  return list.slice(start, trimLws(list, start, end))
 }
 
 interface RouteValue {

@@ -96,6 +96,15 @@ const table: Row[] = [
     left: ['<sip:u@127.0.0.1:15102>'],
   },
   {
+    what: 'what stays of a line stays as it was written',
+    uri: 'sip:u@127.0.0.1:15102',
+    routes: [`<sip:${me};lr> , <sip:${other};lr>,  "n, m" <sip:p3;lr>`],
+    toTag: true,
+    code: 1,
+    du: `sip:${other};lr`,
+    left: [`<sip:${other};lr>,  "n, m" <sip:p3;lr>`],
+  },
+  {
     what: 'double Record-Route',
     uri: 'sip:u@127.0.0.1:15102',
     routes: [`<sip:${me};r2=on;lr>,<sip:${me};r2=on;lr>`, `<sip:${other};lr>`],
@@ -205,6 +214,15 @@ describe('RFC 3261 §16.4: route preprocessing', () => {
       expect(routesOf(writeMessage(message, edits))).toEqual(row.left)
     })
   }
+
+  it('a strict router: the old Request-URI goes below all other headers', () => {
+    const message = scan(request({ toTag: 'x', headers: [`Route: <sip:${other}>`, 'X-Last: 1'] }))
+    const edits = createEditList()
+    applyRoutePlan(planRoute(message, 'sip:u@192.0.2.9', sockets), message, edits)
+    expect(writeMessage(message, edits)).toMatch(
+      /X-Last: 1\r\n(?:[^\r\n]+\r\n)*Route: <sip:u@192\.0\.2\.9>\r\n\r\n/,
+    )
+  })
 
   it('a double Record-Route says which socket the request leaves from', () => {
     const routes = [`<sip:${me};r2=on;lr>,<sip:127.0.0.1:15911;r2=on;lr>`]
