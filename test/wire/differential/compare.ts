@@ -103,7 +103,7 @@ ${routes.join('')}`
         const { method = 'MESSAGE', change = (whole: string) => whole } = probe
         const headers = `X-Probe: ${index}\n${probe.headers ?? ''}`
         send('A', change(request(method, 'bob', { ...probe, headers })))
-        const t = await takeAny(probe.isSilent ? 150 : 1_000); if(process.env["SHOW"]) console.log(t)
+        await takeAny(probe.isSilent ? 150 : 1_000)
       },
     })),
   )

@@ -1,4 +1,4 @@
-import { compare } from './compare.ts'
+import { compare, type Difference } from './compare.ts'
 import { request } from './talk.ts'
 
 const rich = `Contact: "Al" <sip:alice@{A};x=1>;expires=5
@@ -16,9 +16,26 @@ Refer-To: <sip:refer@example.com>
 Expires: 77
 Content-Type: text/plain`
 
+const straysInUri: Difference = {
+  why: 'Kamailio prints an octet of its memory before the address; {s.rbefore} and {s.rafter} read beside their buffer',
+  replace: [
+    [/^(X-V104: \[sip:)[\s\S]/m, '$1'],
+    [/^(X-V105: \[sip:)[\s\S]/m, '$1'],
+    [/^(X-V106: \[sip:)[\s\S]/m, '$1'],
+  ],
+}
+
 compare('variables.cfg', { file: 'variables.cfg' }, [
   {
     title: 'every pseudo-variable and transformation',
+    differs: {
+      why: straysInUri.why,
+      replace: [
+        ...straysInUri.replace,
+        [/^(X-V133: \[a1,b2,a)b3[\s\S]*?\]\r\n(?=X-V134)/m, '$1]\r\n'],
+        [/^X-V134: \[\]/m, 'X-V134: [3]'],
+      ],
+    },
     talk: async ({ send, take }) => {
       send(
         'A',
@@ -32,6 +49,7 @@ compare('variables.cfg', { file: 'variables.cfg' }, [
   },
   {
     title: 'and where nothing is there',
+    differs: straysInUri,
     talk: async ({ send, take }) => {
       send(
         'A',
@@ -45,6 +63,10 @@ compare('variables.cfg', { file: 'variables.cfg' }, [
 compare('language.cfg', { file: 'language.cfg' }, [
   {
     title: 'the semantics of the language',
+    differs: {
+      why: "Kamailio's optimiser folds `$var(m) || 0` to `$var(m)`, and -3 alone is false",
+      replace: [[/^X-14: no/m, 'X-14: yes']],
+    },
     talk: async ({ send, take }) => {
       send('A', request('OPTIONS', 'bob', { callId: 'language' }))
       await take('A')

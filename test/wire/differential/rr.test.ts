@@ -1,4 +1,4 @@
-import { compare } from './compare.ts'
+import { compare, type Difference } from './compare.ts'
 import { type RequestOptions, request, type Talk } from './talk.ts'
 
 /** One request, and what B gets of it. */
@@ -8,6 +8,11 @@ const forwarded =
     send('A', request(method, user, options), toAddress ? { toAddress } : {})
     await takeAny()
   }
+
+const brokenRemoval: Difference = {
+  why: 'Kamailio takes back the first part of the header line and sends the rest, which no parser accepts',
+  replace: [[/^;lr(=on;ftag=from1)?>\r\n/m, '']],
+}
 
 const recording = [
   'once',
@@ -23,7 +28,11 @@ const recording = [
   'removed',
   'across',
   'nofs',
-].map((user) => ({ title: `record_route: ${user}`, talk: forwarded('INVITE', user) }))
+].map((user) => ({
+  title: `record_route: ${user}`,
+  talk: forwarded('INVITE', user),
+  differs: user === 'removed' ? brokenRemoval : undefined,
+}))
 
 const tagged = '<sip:b@example.com>;tag=callee'
 const own = '<sip:{ROUTER};lr>'
@@ -76,13 +85,26 @@ compare('rr.cfg', { file: 'rr.cfg' }, [
     talk: forwarded('INVITE', 'once', { uri: 'sip:once@127.0.0.2:{ROUTERPORT}' }, '127.0.0.2'),
   },
   ...routing,
+  {
+    title: 'a strict router sends: for a user here, through another proxy',
+    talk: forwarded('BYE', '', {
+      to: tagged,
+      headers: 'Route: <sip:127.0.0.1:7777;lr>',
+      uri: 'sip:bob@{ROUTER}',
+    }),
+    differs: {
+      why: 'a Request-URI with a user of ours is no Record-Route of ours: RFC 3261 §16.4',
+      replace: [
+        [/^BYE sip:127\.0\.0\.1:7777;lr/m, 'BYE sip:bob@ROUTER'],
+        [/^Content-Length/m, 'Route: <sip:127.0.0.1:7777;lr>\r\nContent-Length'],
+        [/X-Loose: 1 sip:127\.0\.0\.1:7777;lr/, 'X-Loose: 1 sip:bob@ROUTER'],
+      ],
+    },
+  },
   ...strict.map(([title, uri, route]) => ({
     title: `a strict router sends: ${title}`,
     talk: forwarded('BYE', '', { to: tagged, headers: `Route: ${route}`, uri }),
   })),
 ])
 
-compare('rr.cfg with a From tag', { file: 'rr.cfg', defines: { FROMTAG: 1 } }, [
-  ...recording,
-  ...routing,
-])
+compare('rr.cfg with a From tag', { file: 'rr.cfg', defines: { FROMTAG: 1 } }, [...recording, ...routing])
