@@ -125,7 +125,8 @@ export default definePlugin({
     const database = values.db_url === undefined ? null : host.openDatabase(values.db_url)
     const subscribers = database === null ? null : subscribersOf(host, database, values)
     const loaded = parseLoadCredentials(values.load_credentials)
-    if (subscribers === null && users.size === 0) {
+    // A file may be empty: a router that starts out of the box, with nobody who could register yet.
+    if (subscribers === null && users.size === 0 && values.users_file === undefined) {
       throw new Error('auth_db knows no users: set db_url (sqlite:////path/to/file), users_file, or user')
     }
 
