@@ -19,6 +19,8 @@ import {
   type FindSecret,
   type Secret,
 } from '../auth/exports.ts'
+import type { AuthDbExports } from './exports.ts'
+import { KnownUsers } from './known-users.ts'
 import { loadCredentials, parseLoadCredentials } from './load-credentials.ts'
 import { Subscribers } from './subscribers.ts'
 import { UserList } from './users.ts'
@@ -65,6 +67,12 @@ const params = {
     default: 0,
     unit: 's',
     doc: 'How long a row is remembered. 0: every request asks the database, which SQLite answers in microseconds.',
+  },
+  known_users_table: {
+    type: 'string',
+    default: 'subscriber',
+    check: checkColumn,
+    doc: 'The table that other modules are told of: learn_location() learns nobody who has a row there.',
   },
   version_table: ignored('table versions are not compared'),
   use_rpid: ignored('use load_credentials'),
@@ -167,8 +175,11 @@ export default definePlugin({
       return auth.authenticate(context, { realm: auth.stripRealm(name), header, method: as, findSecret })
     }
 
+    const known = new KnownUsers(users, subscribers, values.known_users_table, host)
+
     return {
       close: () => database?.close(),
+      exports: { hasCredentials: (user) => known.has(user) } satisfies AuthDbExports,
       functions: {
         auth_check(context, name, from, flags) {
           const as = context.message.method

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { type Clock, type Database, limits, type Row } from '../../src/plugin/index.ts'
+import { type Clock, type Database, DatabaseError, limits, type Row } from '../../src/plugin/index.ts'
 import type { Algorithm, DigestUser, Secret } from '../auth/exports.ts'
 
 /** Kamailio's `subscriber` table, read through `db_url`. */
@@ -47,6 +47,20 @@ export class Subscribers {
     const row = this.#read(table, user, domain)
     this.#cache.set(key, { row, at: now })
     return row
+  }
+
+  /**
+   * Is there a row of that user, in any domain and any case? A name without letters is found by the index of the
+   * column; one with letters needs an index COLLATE NOCASE, or costs a walk over the table.
+   *
+   * @throws DatabaseError
+   */
+  hasAnyCase(table: string, user: string): boolean {
+    if (this.#database.querySync === undefined)
+      throw new DatabaseError('this database cannot be asked at once')
+    const collation = /[A-Za-z]/.test(user) ? ' COLLATE NOCASE' : ''
+    const sql = `SELECT 1 FROM "${table}" WHERE "${this.#columns.user}" = ?${collation} LIMIT 1`
+    return this.#database.querySync(sql, [user]).length > 0
   }
 
   /** The domain that a row must have: the username's, else the realm; null if it is not asked. */

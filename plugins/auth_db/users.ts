@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { ArgumentProblem } from '../../src/plugin/index.ts'
+import { ArgumentProblem, asciiLower } from '../../src/plugin/index.ts'
 import type { Algorithm, DigestUser, Secret } from '../auth/exports.ts'
 
 /**
@@ -13,9 +13,11 @@ import type { Algorithm, DigestUser, Secret } from '../auth/exports.ts'
  */
 export class UserList {
   readonly #users = new Map<string, UserEntry[]>()
+  readonly #lowerCaseNames = new Set<string>()
 
   add(line: string): void {
     const entry = parseUser(line)
+    this.#lowerCaseNames.add(asciiLower(entry.user))
     const known = this.#users.get(entry.user)
     if (known === undefined) this.#users.set(entry.user, [entry])
     else known.push(entry)
@@ -43,6 +45,11 @@ export class UserList {
     return (this.#users.get(user) ?? []).some(
       (entry) => entry.scope === '' || domain === '' || entry.scope === domain,
     )
+  }
+
+  /** Is there an entry of that name, for any domain and however it is spelt? */
+  hasAnyCase(user: string): boolean {
+    return this.#lowerCaseNames.has(asciiLower(user))
   }
 
   /** Null if the list does not know the user. */

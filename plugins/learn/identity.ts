@@ -8,6 +8,8 @@ import {
   parseUri,
   type RouteContext,
 } from '../../src/plugin/index.ts'
+import type { AuthDbExports } from '../auth_db/exports.ts'
+import type { NameList } from './names.ts'
 
 /** Who a request claims to come from, as an address-of-record of ours, and what is known about that user. */
 export interface Mapping {
@@ -65,8 +67,20 @@ export function isRegistered(location: Location, aor: string): boolean {
   return location.of(aor).some((binding) => binding.origin === 'registered' || binding.origin === 'static')
 }
 
-/** auth_db knows, if it is there and says so; without it nobody has credentials. */
-export function askAuthDb(host: PluginHost, user: string): boolean | null {
-  const known = host.exportsOf<{ hasCredentials?(user: string): boolean | null }>('auth_db')
-  return known?.hasCredentials === undefined ? false : known.hasCredentials(user)
+/**
+ * Could that user have proved who it is? The list of the script and auth_db both count; null if one of them cannot
+ * say and the other does not say yes. Without either nobody has credentials.
+ */
+export function hasCredentials(host: PluginHost, listed: NameList, user: string): boolean | null {
+  const inList = listed.isEmpty ? false : listed.has(user)
+  if (inList === true) return true
+  const inDatabase = askAuthDb(host, user)
+  return inDatabase === false ? inList : inDatabase
+}
+
+/** A module of that name that cannot answer is no reason to believe anybody. */
+function askAuthDb(host: PluginHost, user: string): boolean | null {
+  const authDb = host.exportsOf<Partial<AuthDbExports>>('auth_db')
+  if (authDb === undefined) return false
+  return authDb.hasCredentials === undefined ? null : authDb.hasCredentials(user)
 }

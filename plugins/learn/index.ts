@@ -12,9 +12,9 @@ import type { RegistrarExports } from '../registrar/index.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
 import { recordOf } from './events.ts'
 import {
-  askAuthDb,
   canonicalPrincipal,
   domainOf,
+  hasCredentials,
   isRegistered,
   type Mapping,
   userOf,
@@ -76,7 +76,7 @@ export default definePlugin({
     credentials: {
       type: 'string',
       repeatable: true,
-      doc: 'Who has digest credentials, and so may not be learned without them; same forms as devices.',
+      doc: 'Who has digest credentials beside the users of auth_db, and so may not be learned without them; same forms as devices.',
     },
     refresh_interval: {
       type: 'int',
@@ -320,7 +320,7 @@ export default definePlugin({
             isAllowedSource: ruleFor(sources, context.flow.address) !== null,
             isTrustedSource: ruleFor(sources, context.flow.address)?.isTrusted === true,
             isDevice: devices.has(who.user) === true,
-            hasCredentials: credentials.isEmpty ? askAuthDb(host, who.user) : credentials.has(who.user),
+            hasCredentials: () => hasCredentials(host, credentials, who.user),
             isRegistered: who.aor !== null && isRegistered(location, who.aor),
           }
           if (who.isWithoutDomain) return learner.refuse(context, '', 'no-domain')

@@ -43,8 +43,8 @@ export interface Claim {
   /** That prefix is to be believed without proof of the flow. */
   readonly isTrustedSource: boolean
   readonly isDevice: boolean
-  /** null: could not be found out. */
-  readonly hasCredentials: boolean | null
+  /** Asked only of those who would be believed otherwise: it may cost a query. null: could not be found out. */
+  hasCredentials(): boolean | null
   /** A static binding or a registration of its own exists. */
   readonly isRegistered: boolean
 }
@@ -74,8 +74,9 @@ function judgeDigest(claim: Claim, { user, realm, flowProven, qop }: Authenticat
 function judgeSource(claim: Claim): Verdict {
   if (!claim.isAllowedSource) return refused('unauthenticated')
   if (!claim.isDevice) return refused('not-a-device')
-  if (claim.hasCredentials === null) return refused('credentials-unknown')
-  if (claim.hasCredentials) return refused('has-credentials')
+  const hasCredentials = claim.hasCredentials()
+  if (hasCredentials === null) return refused('credentials-unknown')
+  if (hasCredentials) return refused('has-credentials')
   return { kind: 'accepted', trust: 'source', proven: claim.isTrustedSource }
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, test } from 'vitest'
 import auth from '../../plugins/auth/index.ts'
+import type { AuthDbExports } from '../../plugins/auth_db/exports.ts'
 import authDb from '../../plugins/auth_db/index.ts'
 import { parseLoadCredentials } from '../../plugins/auth_db/load-credentials.ts'
 import { type Answering, type Asking, answerTo, challengesIn, requestText } from './digest-client.ts'
@@ -248,6 +249,48 @@ describe('users without a database', () => {
 
   it('none at all: the router does not start, and says what to set', async () => {
     await expect(stand({})).rejects.toThrow('set db_url (sqlite:////path/to/file), users_file, or user')
+  })
+})
+
+describe('hasCredentials, for modules that must not believe a name without its password', () => {
+  const exported = async (values: Record<string, unknown>) => {
+    const { made, bench } = await stand(values)
+    return { made, has: (bench.exports as AuthDbExports).hasCredentials }
+  }
+
+  it('users of the script and of a file, whatever their domain and case', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'viaduct-auth-')), 'users.txt')
+    writeFileSync(path, 'Carol:secret\ndave:example.com:0123456789abcdef0123456789abcdef\n')
+    const { has } = await exported({ user: ['1000:secret', 'bob@example.com:x'], users_file: path })
+    for (const user of ['1000', 'bob', 'carol', 'CAROL', 'dave'])
+      expect([user, has(user)]).toEqual([user, true])
+    for (const user of ['2000', '', 'carol ', '__proto__']) expect([user, has(user)]).toEqual([user, false])
+  })
+
+  it('rows of a table, whatever their domain and case', async () => {
+    const { url, sqlite } = subscribers()
+    sqlite.exec("INSERT INTO subscriber (username) VALUES ('Eve')")
+    const { has } = await exported({ db_url: url })
+    for (const user of ['1000', '2000', 'eve', 'EVE', '__proto__'])
+      expect([user, has(user)]).toEqual([user, true])
+    for (const user of ['3000', "x' OR '1'='1", '%', 'constructor'])
+      expect([user, has(user)]).toEqual([user, false])
+  })
+
+  it('an answer is good for ten seconds: a flood of one name is one query', async () => {
+    const { url, sqlite } = subscribers()
+    const { has, made } = await exported({ db_url: url })
+    expect(has('3000')).toBe(false)
+    sqlite.exec("INSERT INTO subscriber (username) VALUES ('3000')")
+    expect(has('3000')).toBe(false)
+    await made.clock.advance(10_000)
+    expect(has('3000')).toBe(true)
+  })
+
+  it('null when the table cannot be read, and the log says which', async () => {
+    const { has, made } = await exported({ db_url: subscribers().url, known_users_table: 'nowhere' })
+    expect(has('1000')).toBeNull()
+    expect(made.log.messages('error').join()).toContain('known_users_table')
   })
 })
 

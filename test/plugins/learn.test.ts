@@ -4,6 +4,8 @@ import registrar from '../../plugins/registrar/index.ts'
 import type { UsrlocExports } from '../../plugins/usrloc/exports.ts'
 import usrloc from '../../plugins/usrloc/index.ts'
 import type { AuthenticatedUser, Table } from '../../src/plugin/index.ts'
+import { ladder } from '../../src/testing/index.ts'
+import { founding, routerAddress } from '../ladders/founding.ts'
 import { createEdge, type Edge, type EdgeContext, requestText, router, udpSocket } from './edge.ts'
 
 const device = { address: '60.250.149.198', port: 59177 }
@@ -248,6 +250,63 @@ describe('who may teach what: rows 5 to 9', () => {
     expect(edge.call('learn_location', options, 'location')).toBe(-1)
     expect(edge.read('learn', options, 'reason')).toBe('method')
   })
+
+  test.each<[string, unknown, string]>([
+    ['has a password there', { hasCredentials: () => true }, 'has-credentials'],
+    ['may have one: the database cannot be asked', { hasCredentials: () => null }, 'credentials-unknown'],
+    ['may have one: the module does not say', {}, 'credentials-unknown'],
+    ['has none', { hasCredentials: () => false }, ''],
+  ])('T2, auth_db is loaded and the user %s', async (_, exports, reason) => {
+    edge = createEdge()
+    await edge.load({ name: 'auth_db', summary: '', setup: () => ({ exports }) })
+    for (const [plugin, values] of [[usrloc], [registrar], [learn, carrier]] as const) {
+      await edge.load(plugin, values)
+    }
+    await edge.start()
+    expect(learned('2000').reason).toBe(reason)
+    // With the password it may.
+    expect(learned('2001', device, digest('2001')).rc).toBe(1)
+  })
+
+  test('T2: either list is enough, and a name that is not to be believed anyway costs no query', async () => {
+    const asked: string[] = []
+    const exports = { hasCredentials: (user: string) => asked.push(user) > 99 }
+    edge = createEdge()
+    await edge.load({ name: 'auth_db', summary: '', setup: () => ({ exports }) })
+    for (const [plugin, values] of [
+      [usrloc],
+      [registrar],
+      [learn, { ...carrier, credentials: ['list:2005'] }],
+    ] as const) {
+      await edge.load(plugin, values)
+    }
+    await edge.start()
+    expect(learned('2005').reason).toBe('has-credentials')
+    expect(learned('2006', stranger).reason).toBe('unauthenticated')
+    expect(learned('3000').reason).toBe('not-a-device')
+    expect(asked).toEqual([])
+    expect(learned('2006').rc).toBe(1)
+    expect(asked).toEqual(['2006'])
+  })
+
+  for (const name of ['1000', '%31000']) {
+    ladder(
+      `T2: ${name} has a password, so nobody in the carrier's prefix is 1000 without it, whatever the devices are`,
+      'routes/gsm.cfg',
+      founding({ DEVICES: 'pattern:*' }),
+      async ({ server, forger, running }) => {
+        await forger.sends(`MESSAGE sip:2000@${routerAddress}`, {
+          headers: { From: `<sip:${name}@${routerAddress}>;tag=1` },
+        })
+        await forger.receives(407)
+        expect(
+          running.metrics.counter('viaduct_learn_events_total', '').value('refused', 'has-credentials'),
+        ).toBe(1)
+        await server.registers()
+        await server.receivesNothing()
+      },
+    )
+  }
 
   test('off until a script asks: a MESSAGE alone teaches nothing', () => {
     message('2000')
