@@ -8,6 +8,7 @@ import {
   parseUri,
   type RouteContext,
   type Uri,
+  uriParam,
   writeUri,
 } from '../../src/plugin/index.ts'
 
@@ -21,9 +22,11 @@ export interface ContactValue {
   /** Offsets of the URI within the message. */
   readonly start: number
   readonly end: number
+  /** Angle brackets stand around it. */
+  readonly isBracketed: boolean
 }
 
-/** The first Contact's first value; null if there is none that can be read. */
+/** The first Contact's first value as it came; null if there is none that can be read. */
 export function firstContact({ message }: RouteContext): ContactValue | null {
   const index = message.first(HeaderId.contact)
   if (index < 0) return null
@@ -32,7 +35,16 @@ export function firstContact({ message }: RouteContext): ContactValue | null {
   const nameAddr = parseNameAddrs(raw, limits.contactsMax)?.[0]
   const uri = nameAddr === undefined ? null : parseUri(nameAddr.uri)
   if (nameAddr === undefined || uri === null) return null
-  return { nameAddr, uri, start: start + nameAddr.uriStart, end: start + nameAddr.uriEnd }
+  const isBracketed = raw[nameAddr.uriStart - 1] === '<'
+  return { nameAddr, uri, start: start + nameAddr.uriStart, end: start + nameAddr.uriEnd, isBracketed }
+}
+
+/** Its URI as fix_nated_contact() or set_contact_alias() left it. */
+export function correctedContactUri(context: RouteContext): Uri | null {
+  const contact = firstContact(context)
+  if (contact === null) return null
+  const corrected = context.edits.correctionOf(contact.start, contact.end)
+  return corrected === null ? contact.uri : parseUri(corrected)
 }
 
 /** fix_nated_contact(): host and port become those of the packet. */
@@ -79,10 +91,11 @@ export function uriOfAlias(alias: string): string | null {
   return transport === 'udp' ? uri : `${uri};transport=${transport}`
 }
 
-/** The URI as if it had been sent from its own contact: nothing to add. */
+/** The URI as if it had been sent from its own contact: nothing to add. It must say the transport too. */
 export function isOwnAddress(uri: Uri, flow: Flow): boolean {
   const port = uri.port === 0 ? 5060 : uri.port
-  return uri.host === flow.address && port === flow.port
+  const transport = uri.params === '' ? null : uriParam(uri, 'transport')
+  return uri.host === flow.address && port === flow.port && transport?.toLowerCase() === flow.socket.transport
 }
 
 /** The parameter goes right behind host and port, before all others. */
@@ -99,11 +112,13 @@ export function withAliasLast(text: string, uri: Uri, name: string, alias: strin
   return `${base.slice(0, headers)};${name}=${alias}${base.slice(headers)}`
 }
 
-/** The URI without that parameter. */
-export function withoutParam(text: string, uri: Uri, name: string): string {
-  const kept = uri.params
-    .split(';')
-    .filter((param) => param.split('=')[0]?.toLowerCase() !== name.toLowerCase())
-    .join(';')
-  return kept === uri.params ? text : writeUri({ ...uri, params: kept })
+/** The URI without the parameters of that name, or without one of them. */
+export function withoutParam(text: string, uri: Uri, name: string, only?: string): string {
+  const prefix = `${name.toLowerCase()}=`
+  const params = uri.params.split(';')
+  const gone = only === undefined ? null : params.indexOf(only)
+  const kept = params.filter((param, i) =>
+    gone === null ? !`${param.toLowerCase()}=`.startsWith(prefix) : i !== gone,
+  )
+  return kept.length === params.length ? text : writeUri({ ...uri, params: kept.join(';') })
 }

@@ -14,6 +14,7 @@ import type { UsrlocExports } from '../usrloc/exports.ts'
 import { isPrivateAddress } from './addresses.ts'
 import {
   aliasOf,
+  type ContactValue,
   contactAt,
   firstContact,
   isOwnAddress,
@@ -105,7 +106,7 @@ export default definePlugin({
     fix_nated_contact: {
       in: changesMessage,
       returns: { '1': 'rewritten', '-1': 'no Contact, or it was rewritten already' },
-      doc: "The Contact's host and port become those of the packet.",
+      doc: "The Contact's host and port become those of the packet, for save() too.",
     },
     fix_nated_register: {
       in: ['request'],
@@ -126,7 +127,7 @@ export default definePlugin({
       in: changesMessage,
       args: [{ name: 'trim', type: 'string', optional: true, doc: '1: an alias that is there goes first.' }],
       returns: { '1': 'added', '-1': 'cannot be added' },
-      doc: 'Adds `;alias=ip~port~proto` at the end of the Contact URI, always.',
+      doc: 'Adds `;alias=ip~port~proto` at the end of the Contact URI, always; save() keeps it.',
     },
     handle_ruri_alias: {
       in: ['request', 'branch', 'failure'],
@@ -139,8 +140,8 @@ export default definePlugin({
     fix_nated_sdp: {
       in: changesMessage,
       args: [bits, { name: 'ip', type: 'string', optional: true, doc: 'Instead of the source address.' }],
-      returns: { '1': 'changed', '-1': 'nothing to change' },
-      doc: '1 add a=direction:active, 2 rewrite c=, 4 add nortpproxy_str, 8 rewrite o=, 16 also addresses of zeros.',
+      returns: { '1': 'an address was rewritten', '2': 'none was', '-1': 'no session description' },
+      doc: '1 add a=direction:active, 2 rewrite c=, 4 add nortpproxy_str, 8 rewrite o=.',
     },
     is_rfc1918: {
       in: anyRoute,
@@ -201,14 +202,14 @@ export default definePlugin({
           const contact = firstContact(context)
           return contact === null
             ? -1
-            : replaceContact(context, contact, contactAt(contact.uri, context.flow))
+            : correctContact(context, contact, contactAt(contact.uri, context.flow))
         },
         fix_nated_register(context) {
           return params.received_avp?.write(context, sourceUri(context)) === true ? 1 : -1
         },
         add_contact_alias(context, ip, port, proto) {
           const contact = firstContact(context)
-          if (contact === null) return 2
+          if (contact === null) return context.message.first(HeaderId.contact) < 0 ? 2 : -1
           const given = ip === undefined ? null : explicitAlias(ip, port ?? '', proto ?? '')
           if (ip !== undefined && given === null) return -1
           if (given === null && isOwnAddress(contact.uri, context.flow)) return 2
@@ -218,19 +219,17 @@ export default definePlugin({
             alias,
             given ?? aliasOf(context.flow),
           )
-          return replaceContact(context, contact, text)
+          return context.edits.replace(contact.start, contact.end, bracketed(contact, text)) ? 1 : -1
         },
         set_contact_alias(context, trim) {
           const contact = firstContact(context)
           if (contact === null) return -1
           const { nameAddr, uri } = contact
-          return replaceContact(
-            context,
-            contact,
-            withAliasLast(nameAddr.uri, uri, alias, aliasOf(context.flow), trim === '1'),
-          )
+          const text = withAliasLast(nameAddr.uri, uri, alias, aliasOf(context.flow), trim === '1')
+          return correctContact(context, contact, text, bracketed(contact, text))
         },
-        handle_ruri_alias: (context, mode) => handleAlias(context, alias, mode === '1'),
+        handle_ruri_alias: (context, mode) =>
+          handleAlias(context, alias, mode !== undefined && Number(mode) > 0),
         fix_nated_sdp: (context, flags, ip) => fixSdp(context, flags, ip || context.flow.address, sdp),
         is_rfc1918: (_context, address) => (isPrivateAddress(address) ? 1 : -1),
         add_rcv_param: (context, flag) => addReceived(context, flag === '1'),
@@ -290,12 +289,19 @@ function bitOf(flag: number): number {
   return flag < 0 ? 0 : 1 << flag
 }
 
-function replaceContact(
+/** For the message that leaves, for save(), nat_uac_test() and @contact; not for $ct nor $hdr (measured). */
+function correctContact(
   context: RouteContext,
-  { start, end }: { start: number; end: number },
+  { start, end }: ContactValue,
   text: string,
+  written = text,
 ): number {
-  return context.edits.replace(start, end, text) ? 1 : -1
+  return context.edits.correct(start, end, text, written) ? 1 : -1
+}
+
+/** RFC 3261 §20.10: without angle brackets a parameter would be the header's, not the URI's. */
+function bracketed(contact: ContactValue, uri: string): string {
+  return contact.isBracketed ? uri : `<${uri}>`
 }
 
 /** `sip:192.0.2.1:5060`, with the transport unless it is UDP. */
@@ -311,7 +317,10 @@ function explicitAlias(ip: string, port: string, proto: string): string | null {
   return uriOfAlias(text) === null ? null : text
 }
 
-/** An alias is the device's own word, unsigned: it is followed only because the script says so, and never to a group. */
+/**
+ * An alias is the device's own word, unsigned: it is followed only because the script says so, and never to a group.
+ * It goes; one that another router put there stays for that router.
+ */
 function handleAlias(context: RouteContext, name: string, last: boolean): number {
   const { target } = context
   const uri = parseUri(target.uri)
@@ -319,13 +328,13 @@ function handleAlias(context: RouteContext, name: string, last: boolean): number
   if (uri.params === '') return 2
   const values = uri.params
     .split(';')
-    .filter((param) => param.toLowerCase().startsWith(`${name.toLowerCase()}=`))
+    .filter((param) => param.toLowerCase().startsWith(`${name.toLowerCase()}=`) && param.includes('~'))
   const value = last ? values[values.length - 1] : values[0]
   if (value === undefined) return 2
   const destination = uriOfAlias(value.slice(name.length + 1))
   const host = destination === null ? null : parseUri(destination)?.host
   if (destination === null || host === undefined || host === null || !isUnicast(host)) return -1
-  target.uri = withoutParam(target.uri, uri, name)
+  target.uri = withoutParam(target.uri, uri, name, value)
   target.destinationUri = destination
   return 1
 }

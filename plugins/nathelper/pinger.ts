@@ -41,6 +41,8 @@ interface Pinged {
   readonly location: Location
   readonly ruid: string
   nextAt: number
+  /** Address that the last SIP ping went to: only from there an answer counts. */
+  address: string
   /** Monotonic milliseconds of the last answer, or of the first ping. */
   heardAt: number
 }
@@ -92,16 +94,21 @@ export class Pinger {
       this.#queue.add(pinged)
       if (!this.isEnabled) continue
       if (this.#isSilent(binding, pinged, now)) this.#drop(pinged, binding)
-      else this.#ping(binding)
+      else this.#ping(pinged, binding)
     }
   }
 
-  /** An answer to a SIP ping carries the binding's id in its From tag. */
-  heard(message: SipMessage | null, _flow: Flow): void {
-    if (message === null || message.isRequest || message.method !== this.#settings.method) return
+  /**
+   * An answer to a SIP ping carries the binding's id in its From tag. It concerns nobody else; one from another
+   * address than was pinged keeps nothing alive.
+   */
+  heard(message: SipMessage | null, flow: Flow): 'taken' | undefined {
+    if (message === null || message.isRequest || message.method !== this.#settings.method) return undefined
     const match = /^(uloc-[0-9a-f-]+)-0-\d+$/.exec(message.fromTag)
-    const pinged = match?.[1] === undefined ? undefined : this.#byRuid.get(match[1])
-    if (pinged !== undefined) pinged.heardAt = this.#host.clock.now()
+    if (match?.[1] === undefined || message.vias().length > 1) return undefined
+    const pinged = this.#byRuid.get(match[1])
+    if (pinged?.address === flow.address) pinged.heardAt = this.#host.clock.now()
+    return 'taken'
   }
 
   #follow(location: Location, binding: Binding): void {
@@ -112,7 +119,7 @@ export class Pinger {
     if (this.#byRuid.has(binding.ruid)) return
     const now = this.#host.clock.now()
     const nextAt = now + 1_000 + this.#host.random.integer(this.#settings.interval)
-    const pinged: Pinged = { location, ruid: binding.ruid, nextAt, heardAt: now }
+    const pinged: Pinged = { location, ruid: binding.ruid, nextAt, address: '', heardAt: now }
     this.#byRuid.set(binding.ruid, pinged)
     this.#queue.add(pinged)
   }
@@ -149,7 +156,7 @@ export class Pinger {
     location.applyUnwatched([{ before: binding, after: null }])
   }
 
-  #ping(binding: Binding): void {
+  #ping(pinged: Pinged, binding: Binding): void {
     const destination = this.#destinationOf(binding)
     if (destination === null) return
     const label = this.#settings.socket || binding.socket
@@ -162,6 +169,7 @@ export class Pinger {
       this.#host.sendRaw(socket, zeros, destination.host, port)
       return
     }
+    pinged.address = destination.host
     const target = createTarget(binding.contact)
     target.path = binding.path
     target.socket = socket

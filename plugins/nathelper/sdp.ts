@@ -42,9 +42,6 @@ function addressIn(
   return { address: match[1], start, end: start + match[1].length }
 }
 
-/** Where `a=` lines of the session go: before the first m= line, or at the end. */
-export function sessionAttributesEnd(body: string): number {
-  if (body.startsWith('m=')) return 0
-  const media = body.indexOf('\nm=')
-  return media < 0 ? body.length : media + 1
+export function hasMedia(body: string): boolean {
+  return body.startsWith('m=') || body.includes('\nm=')
 }

@@ -1,6 +1,6 @@
 import { parseUri, type RouteContext } from '../../src/plugin/index.ts'
 import { isPrivateAddress } from './addresses.ts'
-import { firstContact } from './contact.ts'
+import { correctedContactUri } from './contact.ts'
 import { sdpAddresses } from './sdp.ts'
 
 /** nat_uac_test(): signs that whoever sent this message sits behind a NAT. Each bit is one sign. */
@@ -31,7 +31,7 @@ export const natSign = {
 export function showsNat(context: RouteContext, mask: number): boolean {
   const { flow, message } = context
   if ((mask & natSign.contactPrivate) !== 0) {
-    const host = firstContact(context)?.uri.host
+    const host = correctedContactUri(context)?.host
     if (host !== undefined && isPrivateAddress(host)) return true
   }
   const via = message.topmostVia
@@ -52,8 +52,8 @@ export function showsNat(context: RouteContext, mask: number): boolean {
     return true
   }
   if ((mask & natSign.contactPortDiffers) !== 0) {
-    const contact = firstContact(context)
-    if (contact !== null && (contact.uri.port === 0 ? 5060 : contact.uri.port) !== flow.port) return true
+    const contact = correctedContactUri(context)
+    if (contact !== null && (contact.port === 0 ? 5060 : contact.port) !== flow.port) return true
   }
   if ((mask & (natSign.sdpPrivate | natSign.sdpDiffers)) !== 0 && sdpShowsNat(context, mask)) return true
   return (mask & natSign.destinationDiffers) !== 0 && destinationDiffers(context)

@@ -1,4 +1,5 @@
 import {
+  type EditList,
   flat,
   HeaderId,
   limits,
@@ -37,7 +38,12 @@ export type RequestedContacts =
 const expiresOfNonsense = 3_600
 const secondsMax = 0xffffffff
 
-export function readContacts(message: SipMessage, lengthMax: number): RequestedContacts {
+/** `edits`: what the script corrected (fix_nated_contact) counts instead of what came; null to believe the wire. */
+export function readContacts(
+  message: SipMessage,
+  edits: EditList | null,
+  lengthMax: number,
+): RequestedContacts {
   const contacts: RequestedContact[] = []
   let stars = 0
   for (let i = message.first(HeaderId.contact); i >= 0; i = message.next(i)) {
@@ -50,7 +56,9 @@ export function readContacts(message: SipMessage, lengthMax: number): RequestedC
     if (parts === null) return refused(refusals.badContact)
     if (contacts.length + parts.length > limits.contactsMax) return refused(refusals.manyContacts)
     for (const part of parts) {
-      const contact = readContact(part.uri, part.params, lengthMax)
+      const start = message.headerValueStart(i)
+      const corrected = edits?.correctionOf(start + part.uriStart, start + part.uriEnd) ?? null
+      const contact = readContact(corrected ?? part.uri, part.params, lengthMax)
       if ('statusCode' in contact) return refused(contact)
       contacts.push(contact)
     }

@@ -97,7 +97,9 @@ function register(
   if (delegation !== undefined && delegation.aor !== aor) {
     return refusals.notAllowed('The delegation is for another address-of-record')
   }
-  const requested = readContacts(message, settings.contactLengthMax)
+  // What a third party may write was judged by what it sent; a correction would put its own source there.
+  const edits = delegation === undefined ? context.edits : null
+  const requested = readContacts(message, edits, settings.contactLengthMax)
   if (requested.kind === 'refused') return requested.refusal
   const wantsRegId =
     requested.kind === 'list' && requested.contacts.some((c) => c.regId > 0 && c.instance !== '')

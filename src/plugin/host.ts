@@ -41,9 +41,11 @@ export interface PluginHost {
   sendRaw(socket: ListenSocket, text: string, address: string, port: number): void
   /**
    * Hears of every request and reply as it arrives, before the script: flows that are alive. Must be cheap and
-   * must not throw. Keepalive datagrams (CRLF, zeros) come with message null.
+   * must not throw. Keepalive datagrams (CRLF, zeros) come with message null. A listener that returns 'taken' answers
+   * for the message: all listeners hear of it, the script and the transactions do not.
    */
-  onArrival(listener: (message: SipMessage | null, flow: Flow) => void): void
+  // biome-ignore lint/suspicious/noConfusingVoidType: a listener that takes nothing need not say so
+  onArrival(listener: (message: SipMessage | null, flow: Flow) => void | 'taken'): void
   /** ICMP and other errors of sending to a flow. */
   onSendError(listener: (flow: Flow, code: string) => void): void
   /** Every so many milliseconds until close; the first time after one interval. Errors are logged, never fatal. */

@@ -122,7 +122,7 @@ function onArrival(
   message: SipMessage | null,
   flow: Flow,
 ): boolean {
-  connections.tellArrival(message, flow)
+  if (!connections.tellArrival(message, flow)) return false
   if (message === null || !surroundings.version.hasArrivalRoute) return true
   // A route that waits cannot hold a datagram back.
   return runEvent(arrivalRoute, message, flow) !== 0

@@ -9,7 +9,7 @@ import type { Surroundings } from './surroundings.ts'
 
 /** Who wants to hear of arrivals and errors, what runs now and then, and what plugins gave each other. */
 export class PluginConnections {
-  readonly arrivalListeners: ((message: SipMessage | null, flow: Flow) => void)[] = []
+  readonly arrivalListeners: Parameters<PluginHost['onArrival']>[0][] = []
   readonly sendErrorListeners: ((flow: Flow, code: string) => void)[] = []
   readonly exports = new Map<string, unknown>()
   readonly #services: EngineServices
@@ -20,15 +20,17 @@ export class PluginConnections {
     this.#services = services
   }
 
-  /** Hot: once per datagram. Listeners must not throw; one that does costs itself alone. */
-  tellArrival(message: SipMessage | null, flow: Flow): void {
+  /** Hot: once per datagram. False if one took it. Listeners must not throw; one that does costs itself alone. */
+  tellArrival(message: SipMessage | null, flow: Flow): boolean {
+    let isTaken = false
     for (const listener of this.arrivalListeners) {
       try {
-        listener(message, flow)
+        if (listener(message, flow) === 'taken') isTaken = true
       } catch (error) {
         this.#services.log.error({ err: error }, 'a module that listens for arrivals threw')
       }
     }
+    return !isTaken
   }
 
   tellSendError(flow: Flow, code: string): void {

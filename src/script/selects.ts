@@ -55,7 +55,7 @@ const roots: ReadonlyMap<string, Root> = new Map<string, Root>([
   ['ruri', (run, [, ...rest]) => uriPart(run.message.isRequest ? run.target.uri : null, rest)],
   ['from', (run, [, ...rest]) => nameAddrPart(run.message.from, run.message.value(HeaderId.from), rest)],
   ['to', (run, [, ...rest]) => nameAddrPart(run.message.to, run.message.value(HeaderId.to), rest)],
-  ['contact', (run, [, ...rest]) => headerNameAddr(run, HeaderId.contact, rest)],
+  ['contact', (run, [, ...rest]) => contactPart(run, rest)],
   ['refer_to', (run, [, ...rest]) => headerNameAddr(run, HeaderId.referTo, rest)],
   ['via', (run, [root, ...rest]) => viaPart(viaAt(run, root?.index ?? 1), rest)],
   ['method', (run) => run.message.method],
@@ -141,6 +141,17 @@ function nameAddrPart(value: NameAddr | null, text: string, [part, ...rest]: rea
 function headerNameAddr(run: ScriptRun, id: HeaderId, rest: readonly SelectStep[]): Value {
   const text = run.message.value(id)
   return text === '' ? null : nameAddrPart(parseNameAddr(text), text, rest)
+}
+
+/** `@contact.uri` sees what fix_nated_contact() made of it; the whole header does not (measured on Kamailio 5.6.3). */
+function contactPart(run: ScriptRun, rest: readonly SelectStep[]): Value {
+  const { message } = run
+  const index = message.first(HeaderId.contact)
+  const value = index < 0 ? null : parseNameAddr(message.headerValue(index))
+  if (value === null || rest[0]?.name !== 'uri') return headerNameAddr(run, HeaderId.contact, rest)
+  const start = message.headerValueStart(index)
+  const corrected = run.edits.correctionOf(start + value.uriStart, start + value.uriEnd)
+  return uriPart(corrected ?? value.uri, rest.slice(1))
 }
 
 function viaPart(via: Via | undefined, [part, parameter]: readonly SelectStep[]): Value {

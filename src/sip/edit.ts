@@ -21,6 +21,13 @@ export interface EditList {
   appendHeader(text: string): void
   /** Octets from `start` up to `end` of the message become `text`. False if they overlap an earlier replacement. */
   replace(start: number, end: number, text: string): boolean
+  /**
+   * The same, for what later functions of the run go by: they ask correctionOf() before they believe the octets.
+   * `written`: what the message gets, if it needs more than the text (angle brackets).
+   */
+  correct(start: number, end: number, text: string, written?: string): boolean
+  /** What exactly these octets were corrected to; null if they were not. */
+  correctionOf(start: number, end: number): string | null
   /** The body becomes `text`; Content-Length follows, Content-Type is set if given. '' removes the body. */
   replaceBody(text: string, contentType?: string): void
   clone(): EditList
@@ -45,6 +52,8 @@ export interface Edit {
   readonly start: number
   readonly end: number
   readonly text: string
+  /** What later readers of exactly these octets go by. */
+  readonly correction?: string
 }
 
 export interface ReplacedBody {
@@ -107,6 +116,19 @@ class OffsetEdits implements EditList {
     if (this.edits.some((edit) => edit.kind === 'replace' && overlaps(edit, start, end))) return false
     this.edits.push({ kind: 'replace', start, end, text })
     return true
+  }
+
+  correct(start: number, end: number, text: string, written = text): boolean {
+    if (!this.replace(start, end, written)) return false
+    this.edits[this.edits.length - 1] = { kind: 'replace', start, end, text: written, correction: text }
+    return true
+  }
+
+  correctionOf(start: number, end: number): string | null {
+    for (const edit of this.edits) {
+      if (edit.correction !== undefined && edit.start === start && edit.end === end) return edit.correction
+    }
+    return null
   }
 
   replaceBody(text: string, contentType?: string): void {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import learn from '../../plugins/learn/index.ts'
+import nathelper from '../../plugins/nathelper/index.ts'
 import registrar from '../../plugins/registrar/index.ts'
 import type { UsrlocExports } from '../../plugins/usrloc/exports.ts'
 import usrloc from '../../plugins/usrloc/index.ts'
@@ -539,6 +540,16 @@ describe('third-party registration', () => {
       null,
       null,
     ])
+  })
+
+  test('T9: a correction of its Contact would be its own source: it counts for nothing', async () => {
+    edge = await edgeWith(rules('1000 2??? contact=seen'))
+    await edge.load(nathelper)
+    message('2000')
+    const { context } = thirdParty()
+    expect(edge.call('fix_nated_contact', context)).toBe(1)
+    expect(await saved(context)).toMatchObject({ rc: 1 })
+    expect(lookedUp('2000').target.flow).toMatchObject(device)
   })
 
   test('a contact at our own name stands for wherever the device is', async () => {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import nathelper from '../../plugins/nathelper/index.ts'
 import registrar from '../../plugins/registrar/index.ts'
 import usrloc from '../../plugins/usrloc/index.ts'
+import { ladder } from '../../src/testing/index.ts'
 import { createEdge, type Edge, requestText } from './edge.ts'
 
 let edge: Edge
@@ -79,8 +80,31 @@ describe('contacts', () => {
     const context = invite('<sip:1000@10.0.0.5:5062;ob>')
     expect(edge.call('add_contact_alias', context)).toBe(1)
     expect(contactLine(context.written())).toBe('<sip:1000@10.0.0.5:5062;alias=203.0.113.9~1024~1;ob>')
-    expect(edge.call('add_contact_alias', invite('<sip:1000@203.0.113.9:1024>'))).toBe(2)
+    expect(edge.call('add_contact_alias', invite('<sip:1000@203.0.113.9:1024>'))).toBe(1)
+    expect(edge.call('add_contact_alias', invite('<sip:1000@203.0.113.9:1024;transport=udp>'))).toBe(2)
     expect(edge.call('add_contact_alias', invite(null))).toBe(2)
+    expect(edge.call('add_contact_alias', invite('*'))).toBe(-1)
+  })
+
+  test('an alias is a parameter of the URI: a bare one gets brackets', () => {
+    for (const name of ['add_contact_alias', 'set_contact_alias']) {
+      const context = invite('sip:1000@10.0.0.5:5062;expires=60')
+      expect(edge.call(name, context)).toBe(1)
+      const expected = '<sip:1000@10.0.0.5:5062;alias=203.0.113.9~1024~1>;expires=60'
+      expect(contactLine(context.written())).toBe(expected)
+    }
+  })
+
+  test('handle_ruri_alias() takes one alias: the first, or with a mode the last', () => {
+    const uri = 'sip:a@10.0.0.5;alias=192.0.2.1~5070~1;alias=192.0.2.2~5070~1'
+    for (const [mode, left, next] of [
+      [undefined, 'sip:a@10.0.0.5;alias=192.0.2.2~5070~1', 'sip:192.0.2.1:5070'],
+      ['1', 'sip:a@10.0.0.5;alias=192.0.2.1~5070~1', 'sip:192.0.2.2:5070'],
+    ] as const) {
+      const context = invite(null, { uri })
+      expect(edge.call('handle_ruri_alias', context, ...(mode ? [mode] : []))).toBe(1)
+      expect([context.target.uri, context.target.destinationUri]).toEqual([left, next])
+    }
   })
 
   test.each([
@@ -93,6 +117,7 @@ describe('contacts', () => {
     ],
     ['sip:1000@10.0.0.5;alias=[2001:db8::1]~1024~1', 1, 'sip:1000@10.0.0.5', 'sip:[2001:db8::1]:1024'],
     ['sip:1000@10.0.0.5', 2, 'sip:1000@10.0.0.5', null],
+    ['sip:1000@10.0.0.5;alias=', 2, 'sip:1000@10.0.0.5;alias=', null],
     ['sip:1000@10.0.0.5;alias=203.0.113.9~70000~1', -1, 'sip:1000@10.0.0.5;alias=203.0.113.9~70000~1', null],
     ['sip:1000@10.0.0.5;alias=evil.example~5060~1', -1, 'sip:1000@10.0.0.5;alias=evil.example~5060~1', null],
     ['sip:1000@10.0.0.5;alias=224.0.0.1~5060~1', -1, 'sip:1000@10.0.0.5;alias=224.0.0.1~5060~1', null],
@@ -141,17 +166,32 @@ describe('fix_nated_sdp()', () => {
     expect(edge.call('fix_nated_sdp', context, '10')).toBe(1)
     const written = context.written()
     expect(written).toContain('o=- 1 1 IN IP4 203.0.113.9\r\n')
-    expect(written).toContain('c=IN IP4 203.0.113.9\r\na=oldmediaip:192.168.1.1\r\n')
+    expect(written).toContain('c=IN IP4 203.0.113.9\r\nt=0 0\r\n')
+    expect(written).toMatch(/\r\na=oldmediaip:192\.168\.1\.1\r\na=oldmediaip:10\.0\.0\.9\r\n$/)
     const body = written.slice(written.indexOf('\r\n\r\n') + 4)
     expect(written).toContain(`Content-Length: ${body.length}\r\n`)
-    expect(edge.call('fix_nated_sdp', invite(null, { body: sdp('0.0.0.0') }), '2')).toBe(-1)
+    expect(edge.call('fix_nated_sdp', invite(null, { body: sdp('0.0.0.0') }), '2')).toBe(2)
     expect(edge.call('fix_nated_sdp', invite(null), '2')).toBe(-1)
   })
 
-  test('direction and mark are attributes of the session', () => {
+  test('direction and mark stand at the end', () => {
     const context = invite(null, { body: sdp('192.168.1.1') })
-    edge.call('fix_nated_sdp', context, '5')
-    expect(context.written()).toContain('t=0 0\r\na=direction:active\r\na=nortpproxy:yes\r\nm=audio')
+    expect(edge.call('fix_nated_sdp', context, '5')).toBe(2)
+    expect(context.written()).toMatch(/m=audio[\s\S]*\r\na=direction:active\r\na=nortpproxy:yes\r\n$/)
+  })
+
+  test('each medium has its direction', () => {
+    const context = invite(null, { body: `${sdp('192.168.1.1')}m=video 4002 RTP/AVP 31\r\n` })
+    edge.call('fix_nated_sdp', context, '1')
+    expect(context.written().match(/a=direction:active\r\n/g)).toHaveLength(2)
+    expect(context.written()).toMatch(/a=direction:active\r\nm=video [^\r]+\r\na=direction:active\r\n$/)
+  })
+
+  test('an address of the other family changes its type', () => {
+    const context = invite(null, { body: sdp('fd00::1').replaceAll('IP4', 'IP6') })
+    expect(edge.call('fix_nated_sdp', context, '2')).toBe(1)
+    expect(context.written()).toContain('c=IN IP4 203.0.113.9\r\n')
+    expect(context.written()).toContain('a=oldmediaip6:fd00::1\r\n')
   })
 })
 
@@ -216,5 +256,95 @@ describe('keepalives', () => {
     const rc = (user: string) =>
       edge.call('lookup', edge.receives(requestText('INVITE', { uri: `sip:${user}@x` })), 'location')
     expect([rc('alive'), rc('dead')]).toEqual([1, -1])
+  })
+})
+
+describe('what the script corrects about a Contact counts from then on (measured on Kamailio 5.6.3)', () => {
+  const script = (correct: string) => ({
+    script: `
+      loadmodule "tm.so"
+      loadmodule "sl.so"
+      loadmodule "xlog.so"
+      loadmodule "usrloc.so"
+      loadmodule "registrar.so"
+      loadmodule "nathelper.so"
+      loadmodule "kex.so"
+      request_route {
+        ${correct}
+        $var(private) = nat_uac_test("1");
+        xlog("L_NOTICE", "sel=$sel(contact.uri) ct=$ct private=$var(private)\\n");
+        save("location");
+      }`,
+  })
+  const sent = '<sip:alice@10.0.0.5:5062>;q=0.5'
+
+  for (const [correct, seen, isPrivate] of [
+    ['fix_nated_contact();', 'sip:alice@192.0.2.11:5060', '-1'],
+    ['set_contact_alias();', 'sip:alice@10.0.0.5:5062;alias=192.0.2.11~5060~1', '1'],
+    // These two are for the next hop alone.
+    ['add_contact_alias();', 'sip:alice@10.0.0.5:5062', '1'],
+    ['add_rcv_param();', 'sip:alice@10.0.0.5:5062', '1'],
+  ] as const) {
+    ladder(`${correct} then save()`, script(correct), async ({ alice, log }) => {
+      await alice.sends('REGISTER sip:example.com', { headers: { Contact: sent } })
+      const answer = await alice.receives(200)
+      expect(answer.header('Contact')).toContain(`<${seen}>`)
+      expect(log.messages('info').join()).toContain(`sel=${seen} ct=${sent} private=${isPrivate}`)
+    })
+  }
+})
+
+describe('answers to SIP pings', () => {
+  const script = {
+    script: `
+      loadmodule "tm.so"
+      loadmodule "sl.so"
+      loadmodule "xlog.so"
+      loadmodule "usrloc.so"
+      loadmodule "registrar.so"
+      loadmodule "nathelper.so"
+      loadmodule "kex.so"
+      modparam("usrloc", "nat_bflag", 6)
+      modparam("nathelper", "natping_interval", 10)
+      modparam("nathelper", "keepalive_timeout", 35)
+      modparam("nathelper", "sipping_bflag", 7)
+      modparam("nathelper", "sipping_from", "sip:pinger@example.com")
+      request_route {
+        if ($rm == "REGISTER") { setbflag(7); save("location"); exit; }
+        if (!lookup("location")) { sl_send_reply("404", "Not Found"); exit; }
+        t_relay();
+      }
+      reply_route { xlog("L_NOTICE", "reply_route saw $rm from $si\\n"); }`,
+  }
+
+  ladder(
+    'are for nobody else, and keep the binding',
+    script,
+    async ({ alice, carol, advance, log, network }) => {
+      alice.answers('OPTIONS', 200)
+      await alice.registers()
+      await advance(120_000)
+      expect(network.captured.filter(({ text }) => text.startsWith('OPTIONS')).length).toBeGreaterThan(9)
+      expect(log.messages('info').filter((line) => line.includes('reply_route'))).toEqual([])
+      await carol.sends('MESSAGE sip:alice@example.com')
+      await alice.receives('MESSAGE')
+      await alice.sends(200)
+      await carol.receives(200)
+      expect(log.messages('info').filter((line) => line.includes('reply_route saw MESSAGE'))).toHaveLength(1)
+    },
+  )
+
+  ladder('from another address keep nothing alive', script, async ({ alice, bob, carol, advance }) => {
+    await alice.registers()
+    for (let i = 0; i < 60; i++) {
+      await advance(1_000)
+      for (const ping of alice.inbox.filter((received) => !received.isExpected)) {
+        ping.isExpected = true
+        const lines = ping.text.split('\r\n').filter((line) => /^(Via|From|To|Call-ID|CSeq):/.test(line))
+        await bob.sendsText(`SIP/2.0 200 OK\r\n${lines.join('\r\n')}\r\nContent-Length: 0\r\n\r\n`)
+      }
+    }
+    await carol.sends('MESSAGE sip:alice@example.com')
+    await carol.receives(404)
   })
 })
