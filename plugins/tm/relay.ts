@@ -30,6 +30,13 @@ export function relay(context: RouteContext, host: PluginHost, options: RelayOpt
     context.explain('t_relay', 'the Request-URI cannot be read')
     return relayErrors.badRequestUri
   }
+  if (context.isReplied) {
+    context.explain(
+      't_relay',
+      'the script has answered this request: its sender must not get a second answer',
+    )
+    return relayErrors.unspecified
+  }
   const transaction = ensureTransaction(context, host)
   if (transaction === null) return relayErrors.unspecified
   transaction.forceRport = context.forceRport || transaction.forceRport
