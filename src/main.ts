@@ -2,8 +2,8 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { RunOptions } from './command/run.ts'
 import { version } from './version.ts'
 
-/** Options that size or place Kamailio's processes and memory: nothing to one process with a heap. */
-const ignoredOptions = ['-m', '-M', '-n', '-N', '-x', '-X', '-Y', '-W', '-O', '-a']
+/** Options that size or place Kamailio's processes, memory and modules: nothing to one process with a heap. */
+const ignoredOptions = ['-m', '-M', '-n', '-N', '-x', '-X', '-Y', '-W', '-O', '-L', '-a']
 
 interface RunArguments extends Omit<RunOptions, 'environment' | 'ignored'> {
   check?: boolean
@@ -40,12 +40,6 @@ const runCommand = program
   )
   .option('--data <directory>', 'where bindings and messages are kept', defaultDataDirectory())
   .option('--memory', 'keeps nothing on disk')
-  .option(
-    '-L, --plugins <directory>',
-    'a directory searched for modules as well; may be repeated (Kamailio: mpath)',
-    collect,
-    [],
-  )
   .option('-P, --pid <file>', 'writes the process id there')
   .option('-w, --workdir <directory>', 'changes to this directory first')
   .option('-u, --user <user>', 'changes to this user once the sockets are open')
@@ -59,10 +53,8 @@ const runCommand = program
     const file = script ?? options.file
     if (options.check === true) {
       const { check } = await import('./command/check.ts')
-      process.exitCode = await check(file === undefined ? [] : [file], {
-        ...options,
-        environment: process.env,
-      })
+      const { defaultScript } = await import('./command/script-file.ts')
+      process.exitCode = await check([file ?? defaultScript()], { ...options, environment: process.env })
       return
     }
     const { run } = await import('./command/run.ts')
@@ -86,7 +78,6 @@ program
   .argument('<script...>')
   .option('--json', 'diagnostics as one JSON document')
   .option('-A, --define <name=value>', '#!define NAME VALUE; may be repeated', collectDefines, new Map())
-  .option('-L, --plugins <directory>', 'a directory searched for modules as well', collect, [])
   .action(async (scripts: string[], options) => {
     const { check } = await import('./command/check.ts')
     process.exitCode = await check(scripts, { ...options, environment: process.env })

@@ -27,7 +27,8 @@ export interface ServerOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  readonly store: Store
+  /** A function is called once the script is accepted and the sockets are open: until then nothing is written. */
+  readonly store: Store | (() => Promise<Store>)
   /** Instead of what the script says. */
   readonly listen?: readonly ListenRequest[]
   readonly defines?: ReadonlyMap<string, string>
@@ -63,10 +64,11 @@ export class ScriptRejected extends Error {
 /**
  * Starts a router.
  *
- * @throws ScriptRejected with all diagnostics; Error if a socket cannot be bound or a plugin's setup fails.
+ * @throws ScriptRejected with all diagnostics; Error if a socket cannot be bound, the store cannot be used, or a
+ * plugin's setup fails. Whatever was opened before is closed again.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { clock, random, log, network, store } = options
+  const { clock, random, log, network } = options
   const { loaded, diagnostics } = await loadScript({
     ...options.script,
     compiler,
@@ -77,17 +79,25 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   const metrics = createMetrics()
   const intake = new Intake(log, metrics)
-  const transport = await network.open(
-    options.listen ??
-      (await listenRequests(loaded.program.listens, Number(loaded.global('port')), network, log)),
-    intake,
-    { receiveBufferBytes: Number(loaded.global('maxbuffer')) },
-  )
+  const opened: (() => void | Promise<void>)[] = []
+  const closeAll = async () => {
+    for (const close of opened.splice(0).toReversed()) await close()
+  }
   try {
+    const transport = await network.open(
+      options.listen ??
+        (await listenRequests(loaded.program.listens, Number(loaded.global('port')), network, log)),
+      intake,
+      { receiveBufferBytes: Number(loaded.global('maxbuffer')) },
+    )
+    opened.push(() => transport.close())
+    const store = typeof options.store === 'function' ? await options.store() : options.store
+    opened.push(() => store.close())
     const sockets = createSocketTable(transport.sockets)
     for (const alias of loaded.program.aliases) sockets.addAlias(alias.host, alias.port)
     const send = transport.send.bind(transport)
     const transactions = createTransactionLayer({ clock, random, log, metrics, send })
+    opened.push(() => transactions.close())
     const proxy = createProxy({
       transactions,
       sockets,
@@ -110,6 +120,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       openDatabase: createOpenDatabase((path) => resolve(dirname(options.script.path), path), log),
       sendRaw: send,
     })
+    opened.push(() => engine.close())
     proxy.handlers = engine.handlers
     await engine.start()
     intake.open(engine, transactions, proxy)
@@ -123,14 +134,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       diagnostics,
       async stop(drainMilliseconds = 0) {
         await intake.drain(clock, drainMilliseconds)
-        await engine.close()
-        transactions.close()
-        await transport.close()
-        await store.close()
+        await closeAll()
       },
     }
   } catch (error) {
-    await transport.close()
+    await closeAll()
     throw error
   }
 }

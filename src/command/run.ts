@@ -1,16 +1,21 @@
-import { existsSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { resolve } from 'node:path'
 import { renderDiagnostic } from '../../grammar/diagnostics.ts'
-import { parseListen } from '../listen.ts'
+import { addressesOf, parseListen } from '../listen.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log, LogLevel } from '../runtime/log.ts'
 import { createPinoLog } from '../runtime/pino-log.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { ScriptRejected, type Server, startServer } from '../server.ts'
-import { openStore } from '../store/open-store.ts'
+import { openStore, storeFiles } from '../store/open-store.ts'
+import type { Store } from '../store/table.ts'
+import type { ListenRequest } from '../transport/socket.ts'
 import { createSystemNetwork } from '../transport/system-network.ts'
+import type { Network } from '../transport/transport.ts'
 import { version } from '../version.ts'
-import { readScript } from './script-file.ts'
+import { PidFile } from './pid-file.ts'
+import { becomeIdentity, giveDataDirectory, type Identity, identityOf } from './privileges.ts'
+import { defaultScript, readScript } from './script-file.ts'
+import { keepRunning } from './stray-errors.ts'
 
 /** `viaduct run`: one router until SIGTERM or SIGINT. */
 export interface RunOptions {
@@ -39,50 +44,96 @@ export async function run(options: RunOptions): Promise<number> {
   const log = createPinoLog({ level: levelOf(options.debug ?? 0), pretty })
   // `debug=` of the script is about messages; that we started, and on what, is said whatever it is.
   const notices = createPinoLog({ level: 'info', pretty })
+  const startup = new Startup(options, log)
   try {
-    if (options.workdir !== undefined) process.chdir(options.workdir)
-    const path = options.file ?? defaultScript()
-    for (const letter of options.ignored) {
-      log.info(
-        { option: letter },
-        `${letter} is accepted and has no meaning here: one process, memory as needed`,
-      )
-    }
-    const server = await start(path, options, log)
-    dropPrivileges(options, log)
-    if (options.pid !== undefined) writeFileSync(options.pid, `${process.pid}\n`)
-    announce(server, path, options, notices)
+    const server = await startup.start()
+    startup.pidFile?.write(process.pid)
+    announce(server, startup.path, options, notices)
+    keepRunning(notices)
     return await untilStopped(server, notices)
   } catch (error) {
     complain(error, log)
     return 1
+  } finally {
+    startup.pidFile?.remove()
   }
 }
 
-async function start(path: string, options: RunOptions, log: Log): Promise<Server> {
-  const network = createSystemNetwork({ log, environment: options.environment })
-  const clock = systemClock()
-  const listen = []
-  for (const text of options.listen ?? []) {
-    const { transport, host, port } = parseListen(text)
-    listen.push({ transport, address: host, port: port === 0 ? 5060 : port })
+/**
+ * The order of things that may fail: the script compiles, the sockets open, and only then is anything written: the
+ * pid file while we may still, the data directory as the user that we run as.
+ */
+class Startup {
+  path = ''
+  pidFile: PidFile | null = null
+  readonly #options: RunOptions
+  readonly #log: Log
+  readonly #clock = systemClock()
+
+  constructor(options: RunOptions, log: Log) {
+    this.#options = options
+    this.#log = log
   }
-  const store = await openStore({
-    directory: options.memory === true ? null : (options.data ?? './var'),
-    log,
-    clock,
-  })
-  return await startServer({
-    script: { path },
-    network,
-    clock,
-    random: systemRandom(),
-    log,
-    store,
-    ...(listen.length > 0 && { listen }),
-    ...(options.define && { defines: options.define }),
-    environment: (name) => options.environment[name] ?? null,
-  })
+
+  async start(): Promise<Server> {
+    const { environment, define, workdir, ignored } = this.#options
+    for (const letter of ignored) this.#log.info({ option: letter }, `${letter} is accepted and ${noMeaning}`)
+    const identity = identityOf(this.#options.user, this.#options.group)
+    this.path = this.#options.file ?? defaultScript()
+    if (workdir !== undefined) {
+      this.path = resolve(this.path)
+      enter(workdir)
+    }
+    const network = createSystemNetwork({ log: this.#log, environment })
+    const listen = await listenRequestsOf(this.#options.listen ?? [], network)
+    return await startServer({
+      script: { path: this.path },
+      network,
+      clock: this.#clock,
+      random: systemRandom(),
+      log: this.#log,
+      store: () => this.#openStore(identity),
+      ...(listen.length > 0 && { listen }),
+      ...(define && { defines: define }),
+      environment: (name) => environment[name] ?? null,
+    })
+  }
+
+  async #openStore(identity: Identity | null): Promise<Store> {
+    const { data = './var', memory, pid } = this.#options
+    const directory = memory === true ? null : data
+    if (pid !== undefined) this.pidFile = new PidFile(pid)
+    if (identity !== null) {
+      if (directory !== null) giveDataDirectory(directory, identity, storeFiles)
+      becomeIdentity(identity)
+      this.#log.info({ ...identity }, `runs as ${identity.user ?? `group ${identity.gid}`} from here on`)
+    }
+    return await openStore({ directory, log: this.#log, clock: this.#clock })
+  }
+}
+
+const noMeaning = 'has no meaning here: one process, memory as needed'
+
+function enter(directory: string): void {
+  try {
+    process.chdir(directory)
+  } catch (cause) {
+    throw new Error(`cannot change to the directory ${directory} (-w): ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+}
+
+/** `-l`: an address, an interface, a name or a wildcard, as in a listen statement. */
+async function listenRequestsOf(texts: readonly string[], network: Network): Promise<ListenRequest[]> {
+  const requests: ListenRequest[] = []
+  for (const text of texts) {
+    const { transport, host, port } = parseListen(text)
+    for (const address of await addressesOf(host, network)) {
+      requests.push({ transport, address, port: port === 0 ? 5060 : port })
+    }
+  }
+  return requests
 }
 
 /** What an operator wants to know first: where it listens, what it runs, what it loaded, where it keeps things. */
@@ -109,20 +160,22 @@ function announce(server: Server, script: string, options: RunOptions, log: Log)
   )
 }
 
-/** SIGTERM and SIGINT drain and end with 0; a second one ends at once. */
+/** SIGTERM and SIGINT drain and end with 0; a second one of either ends at once. */
 async function untilStopped(server: Server, log: Log): Promise<number> {
   const keepAlive = setInterval(() => {}, 2 ** 30)
   await new Promise<void>((stop) => {
+    let isStopping = false
     const onSignal = (signal: NodeJS.Signals) => {
+      if (isStopping) process.exit(1)
+      isStopping = true
       log.info(
         { signal },
         `${signal}: no new requests; waiting for those in flight, at most ${drainMilliseconds} ms`,
       )
-      process.once('SIGINT', () => process.exit(1))
       stop()
     }
-    process.once('SIGTERM', onSignal)
-    process.once('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
+    process.on('SIGINT', onSignal)
   })
   await server.stop(drainMilliseconds)
   clearInterval(keepAlive)
@@ -130,6 +183,7 @@ async function untilStopped(server: Server, log: Log): Promise<number> {
   return 0
 }
 
+/** What an operator did wrong is one line that says what to do; where in our code it was found helps nobody. */
 function complain(error: unknown, log: Log): void {
   if (error instanceof ScriptRejected) {
     for (const diagnostic of error.diagnostics) {
@@ -141,32 +195,14 @@ function complain(error: unknown, log: Log): void {
     process.stderr.write(`${error.message}; nothing was started\n`)
     return
   }
-  log.fatal({ err: error }, error instanceof Error ? error.message : String(error))
+  if (!(error instanceof Error)) log.fatal({}, String(error))
+  else if (isDefect(error) || log.enabled('debug')) log.fatal({ err: error }, error.message)
+  else log.fatal({}, error.message)
 }
 
-/** Group before user: afterwards we may not change the group any more. */
-function dropPrivileges(options: RunOptions, log: Log): void {
-  if (options.group !== undefined) process.setgid?.(numericIfPossible(options.group))
-  if (options.user !== undefined) {
-    process.setgroups?.([])
-    process.setuid?.(numericIfPossible(options.user))
-    log.info({ user: options.user }, `runs as ${options.user} from here on`)
-  }
-}
-
-function numericIfPossible(name: string): string | number {
-  return /^\d+$/.test(name) ? Number(name) : name
-}
-
-function defaultScript(): string {
-  const ofHost = '/etc/viaduct/viaduct.cfg'
-  if (existsSync(ofHost)) return ofHost
-  const candidates = ['../../routes/edge.cfg', '../../../routes/edge.cfg']
-  const found = candidates
-    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
-    .find((path) => existsSync(path))
-  if (found === undefined) throw new Error(`no script: name one with -f FILE, or put it at ${ofHost}`)
-  return found
+/** TypeError and its kin are ours; an Error proper was made for a person to read. */
+function isDefect(error: Error): boolean {
+  return error.constructor !== Error
 }
 
 function levelOf(debug: number): LogLevel {

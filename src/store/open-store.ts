@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { constants, existsSync, statSync, writeFileSync } from 'node:fs'
 import { access, mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../runtime/clock.ts'
@@ -7,12 +7,13 @@ import { lmdbStore } from './lmdb.ts'
 import { memoryStore } from './memory.ts'
 import { diskSpace, RoomGuard } from './room.ts'
 import type { Store } from './table.ts'
-import { faultOfDataFile, isOpenSomewhere } from './verify.ts'
+import { faultOfDataFile, holdersOf, isOpenSomewhere } from './verify.ts'
 
 /**
  * Opens the tables of a data directory, or tables in memory if there is none. A damaged file is moved aside,
  * reported, and a new one begun: a router that starts with an empty table is worth more than one that does not
- * start. A directory that can be read but not written gives a store that refuses writes.
+ * start. A directory that can be read but not written gives a store that refuses writes. One that another process
+ * has open is refused.
  *
  * @throws Error that says which directory cannot be used and why.
  */
@@ -22,20 +23,68 @@ export interface StoreOptions {
   clock: Clock
 }
 
+const dataFile = 'viaduct.mdb'
+const lockFile = `${dataFile}-lock`
+
+/** What a store has in its directory. */
+export const storeFiles: readonly string[] = [dataFile, lockFile]
+
 export async function openStore({ directory, log, clock }: StoreOptions): Promise<Store> {
   if (directory === null) return memoryStore()
-  const path = join(directory, 'viaduct.mdb')
+  const path = join(directory, dataFile)
+  refuseSecond(directory)
   const room = new RoomGuard(clock, () => diskSpace(directory))
   const readOnly = !(await isWritable(directory, path))
   if (readOnly) log.error({ directory }, 'the data directory cannot be written: nothing will be kept')
+  if (!readOnly) reserveSpace(directory)
   const fault = isOpenSomewhere(`${path}-lock`) ? null : faultOfDataFile(path)
   if (fault !== null) await moveAside(path, fault, { log, clock, readOnly })
   try {
-    return lmdbStore({ path, readOnly, room })
+    const store = lmdbStore({ path, readOnly, room })
+    // Again, now that others see us: of two that start in the same moment at most one goes on.
+    refuseSecond(directory)
+    return store
   } catch (error) {
     if (readOnly || !isDamage(error)) throw new Error(`cannot open the store ${path}: ${messageOf(error)}`)
     await moveAside(path, messageOf(error), { log, clock, readOnly })
     return lmdbStore({ path, readOnly, room })
+  }
+}
+
+/**
+ * Two routers on one directory would each keep in memory what they read at the start, and undo each other's
+ * removals at the next one.
+ */
+function refuseSecond(directory: string): void {
+  const [holder] = holdersOf(join(directory, lockFile)).filter((pid) => pid !== process.pid)
+  if (holder === undefined) return
+  throw new Error(
+    `the data directory ${directory} is in use by process ${holder}: stop that one, or give this router a ` +
+      'directory of its own with --data',
+  )
+}
+
+/** Octets of the lock file, and of a disk that is worth beginning on. */
+const lockBytes = 12_288
+const freeBytesToBegin = 131_072
+
+/**
+ * LMDB maps its lock file into memory: a page of it that a full disk cannot provide is a signal that ends the
+ * process. So its pages are made to exist while a lack of space is still an error.
+ *
+ * @throws Error if the disk is full.
+ */
+function reserveSpace(directory: string): void {
+  const lockPath = join(directory, lockFile)
+  try {
+    if (!existsSync(join(directory, dataFile)) && diskSpace(directory).freeBytes < freeBytesToBegin) {
+      throw new Error('nothing can be written')
+    }
+    if (isOpenSomewhere(lockPath)) return
+    if (existsSync(lockPath) && statSync(lockPath).blocks * 512 >= lockBytes) return
+    writeFileSync(lockPath, Buffer.alloc(lockBytes), { mode: 0o640 })
+  } catch (cause) {
+    throw new Error(`the disk of the data directory ${directory} is full: ${messageOf(cause)}`, { cause })
   }
 }
 

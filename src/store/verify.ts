@@ -27,11 +27,28 @@ export function faultOfDataFile(path: string): string | null {
  */
 export function isOpenSomewhere(lockPath: string): boolean {
   if (!existsSync(lockPath)) return false
+  const locks = systemLocks()
+  return locks === null || holders(locks, lockPath).length > 0
+}
+
+/** The processes (of our process namespace) that have the environment open. Linux only; elsewhere none is known. */
+export function holdersOf(lockPath: string): number[] {
+  const locks = existsSync(lockPath) ? systemLocks() : null
+  return locks === null ? [] : holders(locks, lockPath)
+}
+
+/** Lines such as `1: POSIX  ADVISORY  READ 1234 fd:00:5678 0 0`: the fifth word is the process, the sixth the file. */
+function holders(locks: string, lockPath: string): number[] {
+  const inode = `:${statSync(lockPath).ino}`
+  const lines = locks.split('\n').map((line) => line.trim().split(/\s+/))
+  return lines.filter((words) => words[5]?.endsWith(inode)).map((words) => Number(words[4]))
+}
+
+function systemLocks(): string | null {
   try {
-    const inode = `:${statSync(lockPath).ino} `
-    return readFileSync('/proc/locks', 'latin1').includes(inode)
+    return readFileSync('/proc/locks', 'latin1')
   } catch {
-    return true
+    return null
   }
 }
 
