@@ -1,11 +1,11 @@
 import {
   ArgumentProblem,
   anyRoute,
+  coreHash,
   definePlugin,
   type PluginHost,
   type RouteContext,
 } from '../../src/plugin/index.ts'
-import { coreHash } from './core-hash.ts'
 import { Locks } from './locks.ts'
 
 const done = { '1': 'done' } as const
@@ -174,7 +174,7 @@ export default definePlugin({
         lock: (context, name) => locks.take(name, holderOf(context)),
         trylock: (context, name) => (locks.tryTake(name, holderOf(context)) ? 1 : -1),
         unlock: (context, name) => (locks.release(name, holderOf(context)) ? 1 : -1),
-        core_hash: (_context, first, second, bits) => coreHash(first, second, bits) + 1,
+        core_hash: (_context, first, second, bits) => lowBits(coreHash(first, second), bits) + 1,
         check_route_exists: (_context, name) => (host.script.hasRoute('request', name) ? 1 : -1),
         route_if_exists: (context, name) => host.script.runRoute(context, name) ?? -1,
         set_gflag(_context, number) {
@@ -199,6 +199,11 @@ function gflagFunction<const R extends Readonly<Record<string, string>>>(doc: st
     returns,
     doc,
   } as const
+}
+
+/** Kamailio takes a size out of range for the whole hash (measured on Kamailio 5.6.3). */
+function lowBits(hash: number, bits: number): number {
+  return bits <= 0 || bits >= 32 ? hash : hash % 2 ** bits
 }
 
 /** A timer of the router’s clock: nothing else waits. */

@@ -52,12 +52,6 @@ export type { Clock, Timer } from '../runtime/clock.ts'
 export type { Log } from '../runtime/log.ts'
 export type { Counter, Metrics } from '../runtime/metrics.ts'
 export type { Random } from '../runtime/random.ts'
-// biome-ignore lint/style/noRestrictedImports: patterns are text and know nothing of scripts
-export { compilePattern } from '../script/pattern.ts'
-// biome-ignore lint/style/noRestrictedImports: as patterns
-export * from '../script/substitution.ts'
-// biome-ignore lint/style/noRestrictedImports: as patterns
-export { coreHash } from '../script/transformations/hash.ts'
 export {
   flat,
   isToken,
@@ -122,6 +116,16 @@ export {
   writeUri,
 } from '../sip/uri.ts'
 export type { Table } from '../store/table.ts'
+export { coreHash } from '../text/core-hash.ts'
+export { compilePattern } from '../text/pattern.ts'
+export {
+  type Cut,
+  evaluatorOf,
+  matchesAtOnce,
+  matchesByLine,
+  parseSubstitution,
+  type Substitution,
+} from '../text/substitution.ts'
 export type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
 export { acceptedParams } from './accepted.ts'
 export type { PluginHost, ScriptHost } from './host.ts'

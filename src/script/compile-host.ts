@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import type { CompileHost } from '../../grammar/program.ts'
+import { compilePattern } from '../text/pattern.ts'
 import { coreDeclarations } from './core.ts'
 import type { LoadOptions } from './engine.ts'
-import { compilePattern } from './pattern.ts'
 import { compatibleVersion } from './version.ts'
 
 /** The outside world of the compiler: files, environment, the core's declarations. */

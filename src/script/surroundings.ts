@@ -1,7 +1,7 @@
 import type { RouteKind } from '../../grammar/declarations.ts'
 import type { LinkedProgram, RouteFunction } from '../../grammar/program.ts'
+import type { PatternCache } from '../text/pattern-cache.ts'
 import type { EngineServices, LoadedScript } from './engine.ts'
-import type { PatternCache } from './pattern-cache.ts'
 import type { RunGate } from './run-gate.ts'
 
 /** What every run may ask of the process: one object per engine. */

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it, test } from 'vitest'
 import textops from '../../plugins/textops/index.ts'
 import { ArgumentProblem, type Pattern } from '../../src/plugin/index.ts'
-import { compilePattern } from '../../src/script/pattern.ts'
-import { evaluatorOf, parseSubstitution } from '../../src/script/substitution.ts'
+import { compilePattern } from '../../src/text/pattern.ts'
+import { evaluatorOf, parseSubstitution } from '../../src/text/substitution.ts'
 import { type Bench, createStand } from './stand.ts'
 import {
   bodyOf,

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it, test } from 'vitest'
 import { matchesGlob } from '../../plugins/textopsx/glob.ts'
 import textopsx from '../../plugins/textopsx/index.ts'
 import { ArgumentProblem, isFault, scanMessage } from '../../src/plugin/index.ts'
-import { compilePattern } from '../../src/script/pattern.ts'
+import { compilePattern } from '../../src/text/pattern.ts'
 import { type Bench, type BenchContext, createStand } from './stand.ts'
 import { bodyOf, difference, textMessage } from './text-message.ts'
 

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { coreHash } from '../../text/core-hash.ts'
 import { plain, type Transformations, withNumbers } from './declare.ts'
 
 /** Class `s`: digests, in lower-case hexadecimal digits, over the octets of the value. */
@@ -21,23 +22,3 @@ export const hashTransformations: Transformations = {
 function digest(name: string, algorithm: string) {
   return plain(`${name} of the value.`, (value) => hash(algorithm, Buffer.from(value, 'latin1'), 'hex'))
 }
-
-/**
- * The hash by which Kamailio finds slots: big-endian words, each mixed with itself shifted by three. Scripts use
- * it to spread calls over numbered peers, so that it must agree.
- */
-export function coreHash(value: string): number {
-  let sum = 0
-  const whole = value.length - (value.length % 4)
-  for (let at = 0; at < whole; at += 4) sum = (sum + mixed(word(value, at, at + 4))) >>> 0
-  sum = (sum + mixed(word(value, whole, value.length))) >>> 0
-  return (sum + (sum >>> 11) + (sum >>> 13) + (sum >>> 23)) >>> 0
-}
-
-function word(value: string, from: number, to: number): number {
-  let bits = 0
-  for (let at = from; at < to; at++) bits = ((bits << 8) | value.charCodeAt(at)) >>> 0
-  return bits
-}
-
-const mixed = (bits: number): number => (bits ^ (bits >>> 3)) >>> 0

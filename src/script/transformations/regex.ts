@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import { ArgumentProblem } from '../../../grammar/declarations.ts'
 import { limits } from '../../limits.ts'
-import { compilePattern } from '../pattern.ts'
-import { parseSubstitution, type Substitution } from '../substitution.ts'
+import { compilePattern } from '../../text/pattern.ts'
+import { parseSubstitution, type Substitution } from '../../text/substitution.ts'
 import { type Transformations, withTexts } from './declare.ts'
 
 /** Class `re`: `{re.subst,/^sip:(.*)@(.*)/\1/}`. Without a match the value stays as it is; undefined for a bad expression. */

@@ -11,7 +11,7 @@ import { parsePosix } from './regex/posix.ts'
  * backtrack run in V8's engine, all others in RE2JS, which is some fifty times slower and linear by construction.
  * Where the longest match can differ from the first one found (subst and the like), RE2JS looks for it.
  */
-export interface PatternOptions {
+interface PatternOptions {
   readonly ignoreCase: boolean
   /**
    * False for a pattern that is made at run time: it gets no more than a look at its size, and runs in the linear

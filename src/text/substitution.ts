@@ -26,7 +26,7 @@ export interface Cut {
   readonly text: string
 }
 
-export type CompileExpression = (source: string, flags: { ignoreCase: boolean }) => Pattern | string
+type CompileExpression = (source: string, flags: { ignoreCase: boolean }) => Pattern | string
 
 /** @throws ArgumentProblem that says what is wrong with the expression. */
 export function parseSubstitution(text: string, compile: CompileExpression): Substitution {
@@ -69,11 +69,6 @@ export function matchesAtOnce(pattern: Pattern, subject: string, isGlobal: boole
   return addMatches(pattern, subject, 0, isGlobal, [])
 }
 
-/** True if any line of the text matches. */
-export function testByLine(pattern: Pattern, subject: string): boolean {
-  return matchesByLine(pattern, subject, false).length > 0
-}
-
 /** A literal, the number of a group, or a pseudo-variable. */
 type Piece = string | number | { readonly variable: string }
 
@@ -106,9 +101,9 @@ class ParsedSubstitution implements Substitution {
   }
 
   cuts(subject: string, evaluate?: (variable: string) => string): Cut[] {
-    const matches: (readonly number[])[] = this.#isByLine
+    const matches = this.#isByLine
       ? matchesByLine(this.pattern, subject, this.#isGlobal)
-      : addMatches(this.pattern, subject, 0, this.#isGlobal, [])
+      : matchesAtOnce(this.pattern, subject, this.#isGlobal)
     return matches.map((match) => ({
       start: match[0] ?? 0,
       end: match[1] ?? 0,

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Pattern } from '../../grammar/program.ts'
 import { limits } from '../../src/limits.ts'
-import { compilePattern } from '../../src/script/pattern.ts'
-import { PatternCache } from '../../src/script/pattern-cache.ts'
-import { request, startRouter } from './router.ts'
+import { compilePattern } from '../../src/text/pattern.ts'
+import { PatternCache } from '../../src/text/pattern-cache.ts'
+import { request, startRouter } from '../script/router.ts'
 
 function compiled(source: string, ignoreCase = true): Pattern {
   const pattern = compilePattern(source, { ignoreCase })
