@@ -20,6 +20,8 @@ export const limits = {
 
   /** Live transactions (server and client together); beyond it new requests get 503. */
   transactionsMax: 200_000,
+  /** Octets of final responses that are kept for the rest of timer J; beyond it the oldest go. */
+  answeredBytesMax: 67_108_864,
   /** Branches of one response context: Kamailio's max_branches. */
   branchesMax: 12,
   /** RFC 5393 §5: Max-Breadth that we assume if a request carries none. */

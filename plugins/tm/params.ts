@@ -45,9 +45,10 @@ export const params = {
   max_noninv_lifetime: { type: 'int', default: 32_000, unit: 'ms', doc: 'Nor another request.' },
   wt_timer: {
     type: 'int',
-    default: 5_000,
     unit: 'ms',
-    doc: 'How long an answered transaction absorbs retransmissions.',
+    doc:
+      'How long an answered transaction absorbs retransmissions. If it is not set: 5000, and beyond that non-INVITE ' +
+      'requests get their answer again for 64*T1 (RFC 3261 §17.2.2).',
   },
   delete_timer: {
     type: 'int',
@@ -210,7 +211,7 @@ interface Settings {
   readonly restart_fr_on_each_reply: number
   readonly max_inv_lifetime: number
   readonly max_noninv_lifetime: number
-  readonly wt_timer: number
+  readonly wt_timer: number | undefined
   readonly retr_timer1: number
   readonly retr_timer2: number
   readonly auto_inv_100: number
@@ -227,8 +228,9 @@ export function applyParams(host: PluginHost, values: Settings): void {
   const { timers } = host.transactions
   timers.finalResponse = positive(values.fr_timer, timers.finalResponse)
   timers.finalResponseInvite = positive(values.fr_inv_timer, timers.finalResponseInvite)
-  timers.wait = positive(values.wt_timer, timers.wait)
   timers.t1 = positive(values.retr_timer1, timers.t1)
+  timers.wait = positive(values.wt_timer ?? 0, timers.wait)
+  timers.j = positive(values.wt_timer ?? 0, 64 * timers.t1)
   timers.t2 = positive(values.retr_timer2, timers.t2)
   const { settings } = host.proxy
   settings.restartTimerOnEachReply = values.restart_fr_on_each_reply !== 0

@@ -264,5 +264,5 @@ function timersFor(timers: TransactionTimers, options: ClientOptions): Transacti
     finalResponse !== timers.finalResponse ||
     finalResponseInvite !== timers.finalResponseInvite
   if (!isOwn) return timers
-  return { t1, t2, t4: timers.t4, finalResponse, finalResponseInvite, wait: timers.wait }
+  return { t1, t2, t4: timers.t4, finalResponse, finalResponseInvite, wait: timers.wait, j: timers.j }
 }

@@ -7,6 +7,7 @@ import type { SipMessage } from '../sip/message.ts'
 import { isFault, scanMessage } from '../sip/scan.ts'
 import type { Flow, ListenSocket } from '../transport/socket.ts'
 import type { Actions } from './actions.ts'
+import { AnsweredRequests } from './answered.ts'
 import { branchSource } from './branch.ts'
 import { LiveClient } from './client-transaction.ts'
 import { dialogKey, oldKey, serverKey } from './matching.ts'
@@ -73,6 +74,8 @@ class Layer implements TransactionLayer, TransactionServices {
   /** CANCELs have the branch of what they cancel (RFC 3261 §9.1). */
   readonly #cancels = new Map<string, LiveClient>()
   readonly #pending = new Set<string>()
+  /** Non-INVITE requests whose transaction has ended before timer J. */
+  readonly #answered: AnsweredRequests
   readonly #failedFlows = new Map<string, string>()
   #errorTimer: Timer | null = null
   #lastId = 0
@@ -87,6 +90,7 @@ class Layer implements TransactionLayer, TransactionServices {
     this.timers = { ...(options.timers ?? defaultTimers) }
     this.newBranch = branchSource(options.random)
     this.wheel = new TimerWheel(options.clock, (transaction, now) => transaction.expired(now))
+    this.#answered = new AnsweredRequests(options.clock)
     this.#log = options.log ?? null
     this.#transactionsMax = options.transactionsMax ?? limits.transactionsMax
     const metrics = options.metrics ?? createMetrics()
@@ -125,6 +129,12 @@ class Layer implements TransactionLayer, TransactionServices {
     if (server) {
       this.#absorbed.add()
       server.retransmitted()
+      return outcomeAbsorbed
+    }
+    const answer = this.#answered.find(key)
+    if (answer !== undefined) {
+      this.#absorbed.add()
+      this.send(answer.socket, answer.text, answer.address, answer.port)
       return outcomeAbsorbed
     }
     if (this.#pending.size === 0 || !this.#pending.has(key)) return outcomeNew
@@ -204,6 +214,7 @@ class Layer implements TransactionLayer, TransactionServices {
     for (const client of this.#clients.values()) client.discard()
     for (const client of this.#cancels.values()) client.discard()
     for (const table of [this.#servers, this.#accepted, this.#clients, this.#cancels]) table.clear()
+    this.#answered.clear()
     this.#pending.clear()
     this.#failedFlows.clear()
     this.wheel.clear()
@@ -226,8 +237,11 @@ class Layer implements TransactionLayer, TransactionServices {
     this.#accepted.set(server.dialogKey, server)
   }
 
-  serverEnded(server: LiveServer): void {
+  serverEnded(server: LiveServer, wasAnswered: boolean): void {
     this.#servers.delete(server.key)
+    const rest = this.timers.j - this.timers.wait
+    const answer = wasAnswered && rest > 0 ? server.answer : null
+    if (answer !== null) this.#answered.remember(server.key, answer, rest)
     if (this.#accepted.get(server.dialogKey) === server) this.#accepted.delete(server.dialogKey)
   }
 

@@ -9,7 +9,7 @@ import type { TransactionTimers } from './transaction.ts'
  *        v
  *      trying ---100, late enough---> proceeding    request again: the 100 leaves again
  *        |                               |
- *        +--200-699--> completed <-------+          request again: the response leaves again, timer J starts again
+ *        +--200-699--> completed <-------+          request again: the response leaves again
  *        |                 ^  |
  *        |                 | timer J
  *        v                 |  v
@@ -100,7 +100,7 @@ function beforeFinal(
 function inCompleted(input: NonInviteServerInput, out: Actions): NonInviteServerState {
   switch (input) {
     case 'request':
-      out.bits = Do.send | Do.startLifetime
+      out.bits = Do.send
       return 'completed'
     case 'lifetimeTimer':
       return 'terminated'
@@ -120,7 +120,10 @@ function isResponse(input: NonInviteServerInput): boolean {
   return input === 'trying' || input === 'forbidden' || input === 'final' || input === 'lateTimeout'
 }
 
-/** How long a state lasts at most, in milliseconds: timer J; Infinity while the user is at work. */
+/**
+ * How long a state lasts at most, in milliseconds; Infinity while the user is at work. The transaction ends after
+ * `wait`: for the rest of timer J the layer keeps the response alone (answered.ts).
+ */
 export function nonInviteServerLifetime(
   state: NonInviteServerState,
   timers: TransactionTimers,
@@ -131,7 +134,7 @@ export function nonInviteServerLifetime(
     case 'proceeding':
       return Number.POSITIVE_INFINITY
     case 'completed':
-      return isReliable ? 0 : timers.wait
+      return isReliable ? 0 : Math.min(timers.wait, timers.j)
     case 'terminated':
       return 0
   }

@@ -2,6 +2,7 @@ import type { SipMessage } from '../sip/message.ts'
 import type { Flow } from '../transport/socket.ts'
 import { responseDestination } from '../transport/via.ts'
 import { Do } from './actions.ts'
+import type { Answer } from './answered.ts'
 import {
   type InviteServerInput,
   type InviteServerState,
@@ -41,7 +42,6 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
   #state: ServerState
   readonly #services: TransactionServices
   readonly #createdAt: number
-  #finalAt = -1
   #destination: { address: string; port: number } | null = null
   #destinationForced = false
 
@@ -109,7 +109,7 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
   release(): void {
     if (this.isTerminated) return
     this.discard()
-    this.#services.serverEnded(this)
+    this.#services.serverEnded(this, false)
   }
 
   /** Ends without a word to anybody. */
@@ -163,20 +163,21 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
     else this.rearm(this.#services.wheel)
   }
 
-  /**
-   * Timer J absorbs retransmissions for 64*T1. Most clients get the first answer and never ask again: for them it
-   * runs `wait`. One that did ask again has lost something, and gets the RFC's time.
-   */
   #startLifetime(state: ServerState, now: number): void {
     const { timers } = this.#services
-    const isFirst = this.#finalAt < 0
-    if (isFirst) this.#finalAt = now
-    if (this.isInvite) {
-      this.lifetimeAt = now + inviteServerLifetime(state as InviteServerState, timers, this.isReliable)
-    } else {
-      const wait = nonInviteServerLifetime(state as NonInviteServerState, timers, this.isReliable)
-      this.lifetimeAt = isFirst ? now + wait : this.#finalAt + Math.max(wait, 64 * timers.t1)
-    }
+    this.lifetimeAt =
+      now +
+      (this.isInvite
+        ? inviteServerLifetime(state as InviteServerState, timers, this.isReliable)
+        : nonInviteServerLifetime(state as NonInviteServerState, timers, this.isReliable))
+  }
+
+  /** What a retransmission gets for the rest of timer J; null if there is nothing to send again. */
+  get answer(): Answer | null {
+    if (this.isInvite || this.isReliable || this.lastResponse === '' || this.#destination === null)
+      return null
+    const { address, port } = this.#destination
+    return { text: this.lastResponse, socket: this.flow.socket, address, port }
   }
 
   #send(): void {
@@ -191,8 +192,8 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
 
   #end(reason: 'done' | 'no-ack' | 'transport'): void {
     this.#services.wheel.cancel(this)
+    this.#services.serverEnded(this, reason === 'done')
     this.lastResponse = ''
-    this.#services.serverEnded(this)
     this.user?.onTerminated(reason)
   }
 }

@@ -20,7 +20,8 @@ export interface TransactionServices {
   countRetransmission(): void
   /** An INVITE was answered with 2xx: from now on its ACK is found by the dialog. */
   serverAccepted(server: LiveServer): void
-  serverEnded(server: LiveServer): void
+  /** `wasAnswered`: its time is over, and timer J may not be. */
+  serverEnded(server: LiveServer, wasAnswered: boolean): void
   clientEnded(client: LiveClient): void
   sendCancel(invite: LiveClient, text: string): void
 }

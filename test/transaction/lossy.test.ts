@@ -9,10 +9,9 @@ import { requestText, responseText } from './layer-alone.ts'
 
 /**
  * Two transaction layers that talk over a network which loses, doubles and reorders. Whatever it does: a request is
- * worked on once, its sender hears one end, and nothing stays behind. That holds with the RFC's timer J; Kamailio's
- * wt_timer of 5 s, our default, lets a MESSAGE run twice if its answer and three retransmissions in a row are lost.
+ * worked on once, its sender hears one end, and nothing stays behind.
  */
-const timers = { ...defaultTimers, wait: 64 * defaultTimers.t1 }
+const timers = defaultTimers
 
 interface Side {
   readonly layer: TransactionLayer

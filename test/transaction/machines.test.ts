@@ -254,7 +254,7 @@ describe('non-INVITE server: RFC 3261 §17.2.2, RFC 4320', () => {
     trying: beforeFinal('trying', 'trying'),
     proceeding: beforeFinal('proceeding', 'proceeding send'),
     completed: {
-      request: 'completed send startLifetime',
+      request: 'completed send',
       trying: 'completed refuse',
       forbidden: 'completed refuse',
       final: 'completed refuse',

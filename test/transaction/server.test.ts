@@ -131,19 +131,51 @@ describe('non-INVITE server', () => {
     expect(on.sent).toEqual(['0 200', '0 200'])
   })
 
-  test.each([
-    [0, 5_000],
-    [1, 32_000],
-  ])('timer J lasts wt_timer; for a client that asked again (%d times) 64*T1', (times, ms) => {
+  test('timer J: the same answer for 64*T1, though the transaction ends after wt_timer', () => {
     const on = bench()
     respond(take(on, request('MESSAGE')), 200)
-    on.clock.advanceSync(100)
-    for (let i = 0; i < times; i++) expect(outcome(on, request('MESSAGE'))).toBe('absorbed')
-    on.clock.advanceSync(ms - 101)
-    expect(on.heard).toEqual([])
+    // The answers to the first four were lost.
+    for (const at of [500, 1_500, 3_500, 7_500, 11_500, 31_500]) {
+      on.clock.advanceSync(at - on.clock.now())
+      expect(outcome(on, request('MESSAGE'))).toBe('absorbed')
+    }
+    expect(on.sent).toEqual([
+      '0 200',
+      '500 200',
+      '1500 200',
+      '3500 200',
+      '7500 200',
+      '11500 200',
+      '31500 200',
+    ])
+    expect(new Set(on.texts).size).toBe(1)
+    expect(on.heard).toEqual(['done'])
+    expect(on.layer.serverCount).toBe(0)
+    on.clock.advanceSync(500)
+    expect(outcome(on, request('MESSAGE'))).toBe('new')
+    on.clock.advanceSync(1_000)
+    expectIdle(on)
+  })
+
+  test('timer J is wt_timer if the script sets it', () => {
+    const on = bench()
+    on.layer.timers.wait = on.layer.timers.j = 3_000
+    respond(take(on, request('MESSAGE')), 200)
+    on.clock.advanceSync(2_999)
+    expect(outcome(on, request('MESSAGE'))).toBe('absorbed')
     on.clock.advanceSync(1)
     expect(on.heard).toEqual(['done'])
+    expect(outcome(on, request('MESSAGE'))).toBe('new')
     expectIdle(on)
+  })
+
+  test('what ended without an answer, or by an error, is not remembered', () => {
+    const on = bench()
+    take(on, request('MESSAGE')).release?.()
+    expect(outcome(on, request('MESSAGE'))).toBe('new')
+    respond(take(on, request('INVITE')), 200)
+    on.clock.advanceSync(40_000)
+    expect(outcome(on, request('INVITE'))).toBe('new')
   })
 
   test('RFC 4320 §4.1: no provisional response but a late 100', () => {
