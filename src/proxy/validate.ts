@@ -81,7 +81,10 @@ export class Breadth {
 
   /** What each of `count` new parallel branches gets; 0 if it does not suffice: answer 440. */
   share(count: number): number {
-    return Math.floor(this.#available / count)
+    const share = Math.floor(this.#available / count)
+    // A branch that may fork again costs one of what it gets: so the branches of the whole tree, and not only its
+    // leaves, are no more than the Max-Breadth that it began with, however it grows.
+    return count === 1 || share <= 1 ? share : share - 1
   }
 
   /** Whether the share must be written into the request. */

@@ -786,7 +786,7 @@ describe('RFC 5393', () => {
   })
 
   it('§5.3.3: breadth is shared out among parallel branches, and taken back for serial ones', () => {
-    const { stand } = forked([bob, carol], { headers: ['Max-Breadth: 5'] })
+    const { stand } = forked([bob, carol], { headers: ['Max-Breadth: 7'] })
     const breadths = stand.sent
       .filter(({ message }) => message.isRequest)
       .map(({ message }) => message.value(HeaderId.maxBreadth))
@@ -804,7 +804,7 @@ describe('RFC 5393', () => {
     expect(stand.lastTo(bob).text).not.toContain('Max-Breadth')
   })
 
-  const flood = (targetsOf: (run: number) => string[]) => {
+  const flood = (targetsOf: (run: number, depth: number) => string[]) => {
     const stand = new Stand()
     const us = '192.0.2.1:5060'
     let run = 0
@@ -812,7 +812,7 @@ describe('RFC 5393', () => {
       const context = stand.proxy.createContext(message, flow, {})
       run++
       context?.relay(
-        targetsOf(run).map((uri) => createTarget(uri)),
+        targetsOf(run, message.vias().length - 1).map((uri) => createTarget(uri)),
         message,
         createEditList(),
       )
@@ -830,7 +830,24 @@ describe('RFC 5393', () => {
     expect(flood(() => ['sip:bob@192.0.2.1', 'sip:carol@192.0.2.1'])).toBeLessThanOrEqual(20)
   })
 
-  it('case 26: a spiral that doubles with new URIs each time ends by Max-Breadth', () => {
-    expect(flood((run) => [`sip:a${run}@192.0.2.1`, `sip:b${run}@192.0.2.1`])).toBe(62)
-  })
+  it.each([
+    ['doubles', [2]],
+    ['trebles', [3]],
+    ['grows by five', [5]],
+    ['trebles, then doubles', [3, 2, 2, 2, 2, 2]],
+    ['doubles, then trebles', [2, 3]],
+    ['goes on alone and doubles now and then', [1, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2]],
+  ])(
+    'case 26: a spiral with new URIs each time that %s ends by Max-Breadth: 60 forked branches at most',
+    (_, growth) => {
+      let leaves = 0
+      const sent = flood((run, depth) => {
+        const count = growth[depth % growth.length] ?? 2
+        if (count === 1) leaves++
+        return Array.from({ length: count }, (__, i) => `sip:${run}-${i}@192.0.2.1`)
+      })
+      expect(sent - leaves).toBeGreaterThan(10)
+      expect(sent - leaves).toBeLessThanOrEqual(60)
+    },
+  )
 })
