@@ -33,6 +33,8 @@ export interface ServerOptions {
   readonly listen?: readonly ListenRequest[]
   readonly defines?: ReadonlyMap<string, string>
   readonly environment?: (name: string) => string | null
+  /** Directories in which modules are looked for that are not built in. */
+  readonly pluginDirectories?: readonly string[]
 }
 
 export interface Server {
@@ -74,6 +76,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     compiler,
     ...(options.defines && { defines: options.defines }),
     ...(options.environment && { environment: options.environment }),
+    ...(options.pluginDirectories && { pluginDirectories: options.pluginDirectories }),
   })
   if (!loaded) throw new ScriptRejected(options.script.path, diagnostics)
 

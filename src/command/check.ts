@@ -7,6 +7,7 @@ import { readScript } from './script-file.ts'
 export interface CheckOptions {
   readonly json?: boolean
   readonly define?: ReadonlyMap<string, string>
+  readonly plugins?: readonly string[]
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -19,6 +20,7 @@ export async function check(paths: readonly string[], options: CheckOptions): Pr
       compiler,
       environment: (name) => options.environment[name] ?? null,
       ...(options.define && { defines: options.define }),
+      ...(options.plugins && { pluginDirectories: options.plugins }),
     })
     all.push(...diagnostics)
     if (options.json !== true) report(path, diagnostics)

@@ -23,6 +23,7 @@ export interface RunOptions {
   readonly define?: ReadonlyMap<string, string>
   readonly listen?: readonly string[]
   readonly data?: string
+  readonly plugins?: readonly string[]
   readonly memory?: boolean
   readonly pid?: string
   readonly workdir?: string

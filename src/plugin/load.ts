@@ -4,6 +4,7 @@ import { dirname, extname, isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Diagnostic } from '../../grammar/diagnostics.ts'
 import type { ModuleRequest } from '../../grammar/program.ts'
+import { suggest } from '../../grammar/suggest.ts'
 import type { PluginDefinition } from './plugin.ts'
 import type { PluginRegistry } from './registry.ts'
 import { installResolveHook } from './resolve-hook.ts'
@@ -12,7 +13,7 @@ import { declarationProblems } from './validate.ts'
 /**
  * Finds and imports the plugins that a script's loadmodule statements name:
  *
- *   tm.so, tm, /usr/lib/kamailio/modules/tm.so    a built-in plugin
+ *   tm.so, tm, /usr/lib/kamailio/modules/tm.so    a built-in plugin, or one in a directory named with -L
  *   ./hello.ts, ../lib/x.js, /srv/x.mjs           a file, seen from the script's directory
  *   viaduct-plugin-foo, @acme/plugin              an installed package, seen from the script's directory
  */
@@ -31,19 +32,21 @@ export interface PluginLoading {
 export async function loadPlugins(
   requests: readonly ModuleRequest[],
   registry: PluginRegistry,
+  directories: readonly string[] = [],
 ): Promise<PluginLoading> {
   const diagnostics: Diagnostic[] = []
   const plugins: (LoadedPlugin | null)[] = []
-  for (const request of requests) plugins.push(await loadOne(request, registry, diagnostics))
+  for (const request of requests) plugins.push(await loadOne(request, registry, directories, diagnostics))
   return { plugins, diagnostics }
 }
 
 async function loadOne(
   request: ModuleRequest,
   registry: PluginRegistry,
+  directories: readonly string[],
   diagnostics: Diagnostic[],
 ): Promise<LoadedPlugin | null> {
-  const found = find(request, registry)
+  const found = find(request, registry, directories)
   if ('problem' in found) {
     diagnostics.push(problem(request, 'script/unknown-module', found.problem, found.hint))
     return null
@@ -67,11 +70,13 @@ const noDefaultExport = 'the module has no default export: export default define
 
 type Found = { load: () => Promise<unknown> } | { problem: string; hint?: string }
 
-function find(request: ModuleRequest, registry: PluginRegistry): Found {
+function find(request: ModuleRequest, registry: PluginRegistry, directories: readonly string[]): Found {
   const { text } = request
   if (isFile(text)) return findFile(text, request)
   const name = builtInName(text)
   if (registry.has(name)) return { load: () => registry.load(name) }
+  const path = inDirectories(name, directories)
+  if (path !== null) return { load: () => importDefault(pathToFileURL(path).href) }
   if (text.endsWith('.so')) return unknown(name, registry)
   return findPackage(text, request, registry)
 }
@@ -96,6 +101,17 @@ function findFile(text: string, request: ModuleRequest): Found {
   return { load: () => importDefault(pathToFileURL(path).href) }
 }
 
+/** `acme` in one of the directories: acme.ts, acme.js, acme/index.ts, acme/index.js. */
+function inDirectories(name: string, directories: readonly string[]): string | null {
+  for (const directory of directories) {
+    for (const file of [`${name}.ts`, `${name}.js`, `${name}/index.ts`, `${name}/index.js`]) {
+      const path = resolve(directory, file)
+      if (existsSync(path)) return path
+    }
+  }
+  return null
+}
+
 function findPackage(text: string, request: ModuleRequest, registry: PluginRegistry): Found {
   const require = createRequire(resolve(dirname(request.file), 'script.js'))
   try {
@@ -113,7 +129,7 @@ async function importDefault(url: string): Promise<unknown> {
 }
 
 function unknown(name: string, registry: PluginRegistry): Found {
-  const near = nearest(name, registry.names)
+  const near = suggest(name, registry.names)
   const hint = near === null ? 'Viaduct has no module of this name' : `did you mean ${near}?`
   return { problem: `module ${name} is unknown`, hint }
 }
@@ -121,31 +137,4 @@ function unknown(name: string, registry: PluginRegistry): Found {
 function problem(request: ModuleRequest, code: string, message: string, hint?: string): Diagnostic {
   const diagnostic = { severity: 'error', code, message, span: request.span } as const
   return hint === undefined ? diagnostic : { ...diagnostic, hint }
-}
-
-/** The name that differs least; null if none is near. */
-function nearest(name: string, names: readonly string[]): string | null {
-  let best: string | null = null
-  let least = Math.max(2, Math.floor(name.length / 3)) + 1
-  for (const candidate of names) {
-    const distance = editDistance(name, candidate)
-    if (distance < least) {
-      least = distance
-      best = candidate
-    }
-  }
-  return best
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
 }

@@ -37,6 +37,8 @@ export interface LoadOptions {
   readonly environment?: (name: string) => string | null
   /** Null if there is no such file; node:fs if absent. */
   readonly readFile?: (path: string) => string | null
+  /** `-L`: directories in which modules are looked for that are not built in. */
+  readonly pluginDirectories?: readonly string[]
   /** The built-in plugins and how others are found; src/plugin/registry.ts if absent. */
   readonly registry?: PluginRegistry
 }

@@ -17,7 +17,7 @@ export async function loadScript(options: LoadOptions): Promise<LoadResult> {
   const known: ModuleDeclaration[] = []
   const host: CompileHost = { ...createCompileHost(options), knownModules: () => known }
   const parsed = options.compiler.parseScript(options.path, host)
-  const loading = await loadPlugins(parsed.modules, registry)
+  const loading = await loadPlugins(parsed.modules, registry, options.pluginDirectories)
   const declarations = loading.plugins.map((plugin) => (plugin === null ? null : declarationOf(plugin)))
   let compiled = options.compiler.compileScript(parsed, declarations)
   if (compiled.diagnostics.some(isUnknownName)) {
