@@ -77,7 +77,7 @@ class Startup {
   }
 
   async start(): Promise<Server> {
-    const { environment, define, workdir, ignored } = this.#options
+    const { environment, define, plugins, workdir, ignored } = this.#options
     for (const letter of ignored) this.#log.info({ option: letter }, `${letter} is accepted and ${noMeaning}`)
     const identity = identityOf(this.#options.user, this.#options.group)
     this.path = this.#options.file ?? defaultScript()
@@ -96,6 +96,7 @@ class Startup {
       store: () => this.#openStore(identity),
       ...(listen.length > 0 && { listen }),
       ...(define && { defines: define }),
+      ...(plugins && { pluginDirectories: plugins }),
       environment: (name) => environment[name] ?? null,
     })
   }
