@@ -82,14 +82,7 @@ class Sockets implements SocketTable {
     if (byName) return byName
     const wanted = parseLabel(label)
     if (wanted === null) return null
-    return (
-      this.sockets.find(
-        (socket) =>
-          (wanted.transport === null || socket.transport === wanted.transport) &&
-          socket.port === (wanted.port || defaultPort(socket.transport)) &&
-          (socket.address === wanted.host || hostKey(socket.advertisedAddress) === wanted.host),
-      ) ?? null
-    )
+    return this.sockets.find((socket) => isMeant(socket, wanted)) ?? null
   }
 
   chooseFor(address: string, transport: TransportName, arrival: ListenSocket | null): ListenSocket | null {
@@ -110,8 +103,23 @@ function hostKey(host: string): string {
   return lower.endsWith('.') ? lower.slice(0, -1) : lower
 }
 
+/** A label in parts; port 0 for the transport's default. */
+interface Label {
+  readonly transport: TransportName | null
+  readonly host: string
+  readonly port: number
+}
+
+/** What it is bound to, or what it advertises: our own Record-Route comes back with that. */
+function isMeant(socket: ListenSocket, { transport, host, port }: Label): boolean {
+  if (transport !== null && socket.transport !== transport) return false
+  const wantedPort = port || defaultPort(socket.transport)
+  if (socket.port === wantedPort && socket.address === host) return true
+  return socket.advertisedPort === wantedPort && hostKey(socket.advertisedAddress) === host
+}
+
 /** `udp:192.0.2.1:5060`, `[2001:db8::1]:5060`, `192.0.2.1`. */
-function parseLabel(label: string): { transport: TransportName | null; host: string; port: number } | null {
+function parseLabel(label: string): Label | null {
   const match = /^(?:(udp|tcp|tls|wss|ws):)?(\[[^\]]*\]|[^:[\]]+)(?::(\d{1,5}))?$/i.exec(label)
   if (match === null) return null
   return {

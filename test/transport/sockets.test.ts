@@ -68,6 +68,21 @@ describe('myself, as measured on Kamailio 5.6.3', () => {
   })
 })
 
+describe('sockets by label, behind a NAT that maps ports', () => {
+  const sockets = table(
+    { port: 5060, advertisedAddress: '203.0.113.7', advertisedPort: 5080 },
+    { port: 5070, advertisedAddress: '203.0.113.7', advertisedPort: 5060 },
+  )
+  test.each([
+    ['udp:203.0.113.7:5080', 0, 'what the first one writes into Record-Route'],
+    ['udp:203.0.113.7:5060', 1, 'what the second one writes, though the first is bound to that port'],
+    ['udp:192.0.2.1:5060', 0, 'what it is bound to'],
+    ['udp:192.0.2.1:5080', null, 'half of each is neither'],
+  ])('%s is %s: %s', (label, index, _why) => {
+    expect(sockets.find(label)?.index ?? null).toBe(index)
+  })
+})
+
 describe('sockets by label', () => {
   const sockets = table(
     { name: 'outside', advertisedAddress: 'edge.example.com' },
