@@ -16,7 +16,7 @@ import type { TransactionTimers } from './transaction.ts'
  *                  |  |  |       300-699   |
  *                  |  300-699       |      |
  *                  |  +------> completed <-+        300-699 in `completed`: the ACK leaves again
- *                  |     |          |
+ *                  |     |  <--2xx---|
  *                  |  timer M    timer D, transport error
  *                  v     v          v
  *                     terminated
@@ -115,12 +115,16 @@ function inCompleted(input: InviteClientInput, out: Actions): InviteClientState 
     case 'failure':
       out.bits = Do.ack | Do.startLifetime
       return 'completed'
+    case 'success':
+      // RFC 3261 §16.7 step 5: a 2xx goes up whatever went before. A CANCEL has crossed it, or a proxy behind us
+      // forwards both: the UAS has a call, and only the caller can end it.
+      out.bits = Do.startLifetime | Do.deliver
+      return 'accepted'
     case 'lifetimeTimer':
     case 'transportError':
       // The user has its final response already: there is nothing more to report (RFC 3261 §17.1.1.2).
       return 'terminated'
     case 'provisional':
-    case 'success':
     case 'retransmitTimer':
       return 'completed'
   }

@@ -70,6 +70,21 @@ describe('INVITE client', () => {
     expectIdle(on)
   })
 
+  test.each([
+    ['timer C gave it up', (on: Bench) => on.clock.advanceSync(120_000)],
+    ['another final response', (on: Bench, client: ClientTransaction) => answer(on, client, 486)],
+  ])('RFC 3261 §16.7 step 5: a 2xx goes up whatever went before: %s', (_, before) => {
+    const on = bench()
+    const client = send(on, 'INVITE')
+    answer(on, client, 180)
+    before(on, client)
+    on.heard.length = 0
+    for (const _ of [1, 2]) answer(on, client, 200)
+    expect(on.heard).toEqual(['200', '200'])
+    on.clock.advanceSync(64_000)
+    expectIdle(on)
+  })
+
   test('RFC 3261 §17.1.1.3: a failure is acknowledged each time it comes, and goes up once', () => {
     const on = bench()
     const client = send(on, 'INVITE')

@@ -76,7 +76,7 @@ describe('INVITE client: RFC 3261 §17.1.1, RFC 6026 §7.2', () => {
     },
     completed: {
       provisional: 'completed',
-      success: 'completed',
+      success: 'accepted startLifetime deliver',
       failure: 'completed ack startLifetime',
       retransmitTimer: 'completed',
       lifetimeTimer: 'terminated',
