@@ -33,7 +33,8 @@ export class BranchTimers {
 
   /** A provisional response came: the layer starts fr_inv_timer anew with each. */
   restart(branch: ProxyBranch): void {
-    if (!this.#isInvite) return
+    // RFC 3261 §9.1: a cancelled one has 64*T1 from its CANCEL, whatever comes meanwhile.
+    if (!this.#isInvite || branch.isCancelled) return
     const { clock, settings, transactions } = this.#services
     const now = clock.now()
     const wanted = this.#context.finalResponseInvite || transactions.timers.finalResponseInvite

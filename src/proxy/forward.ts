@@ -62,6 +62,15 @@ export function forwardedRequest(
   return writeMessage(request, all, { requestUri: forwarding.requestUri })
 }
 
+/** RFC 3261 §16.7 step 3: a response whose only Via is ours was meant for us, and must not be forwarded. */
+export function hasFurtherVia(response: SipMessage): boolean {
+  const viaIndex = response.first(HeaderId.via)
+  if (viaIndex < 0) return false
+  if (response.next(viaIndex) >= 0) return true
+  const via = response.topmostVia
+  return via !== null && via.end < response.headerValueEnd(viaIndex)
+}
+
 /** The response without our Via; under another status if the script changed it. */
 export function forwardedResponse(
   response: SipMessage,

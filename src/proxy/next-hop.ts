@@ -40,7 +40,7 @@ export function flowTo(
   forced: ListenSocket | null,
   arrival: ListenSocket | null,
 ): Flow | null {
-  const socket = canSend(forced, address) ? forced : sockets.chooseFor(address, transport, arrival)
+  const socket = canSend(forced, address, transport) ? forced : sockets.chooseFor(address, transport, arrival)
   if (socket === null) return null
   return { socket, address, port: port === 0 ? defaultPort(transport) : port }
 }
@@ -51,9 +51,16 @@ export function defaultPort(transport: TransportName): number {
   return transport === 'wss' ? 443 : 5060
 }
 
-/** A forced socket of the wrong family is ignored, as Kamailio does: the script's wish cannot be granted. */
-function canSend(socket: ListenSocket | null, address: string): socket is ListenSocket {
-  return socket !== null && socket.family === isIP(address)
+/**
+ * A forced socket of the wrong family or transport is ignored, as Kamailio does: the script's wish cannot be granted.
+ * Who asked for TCP must not get a datagram because the binding came in over UDP.
+ */
+function canSend(
+  socket: ListenSocket | null,
+  address: string,
+  transport: TransportName,
+): socket is ListenSocket {
+  return socket !== null && socket.transport === transport && socket.family === isIP(address)
 }
 
 function firstHopOfPath(path: readonly string[]): string | null {

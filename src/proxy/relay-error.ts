@@ -40,6 +40,7 @@ export function errorAnswer(code: number, origin: 'TM' | 'SL'): ErrorAnswer {
 const terriblySorry: readonly [number, string] = [500, "I'm terribly sorry, server error occurred"]
 
 const phrases: ReadonlyMap<number, readonly [number, string]> = new Map([
+  [7, [500, 'No Socket for That Transport or Address Family']],
   [400, [400, 'Bad Request']],
   [440, [440, 'Max-Breadth Exceeded']],
   [477, [477, 'Unfortunately error on sending to next hop occurred']],

@@ -1,4 +1,5 @@
 import { limits } from '../limits.ts'
+import type { Timer } from '../runtime/clock.ts'
 import { reasonPhraseOf } from '../sip/build.ts'
 import { createEditList, type EditList } from '../sip/edit.ts'
 import type { SipMessage } from '../sip/message.ts'
@@ -9,7 +10,7 @@ import { type BranchOwner, ProxyBranch } from './branch.ts'
 import { BranchTimers } from './branch-timers.ts'
 import { type CancelScope, cancelBranches, ownReason, reasonLines } from './cancel.ts'
 import { type DepartureContext, depart, departToAlternative } from './departure.ts'
-import { forwardedResponse } from './forward.ts'
+import { forwardedResponse, hasFurtherVia } from './forward.ts'
 import type { BranchEnd, ReplyOptions, ResponseContext } from './proxy.ts'
 import { errorAnswer, relayErrors } from './relay-error.ts'
 import { SerialLegs } from './serial-legs.ts'
@@ -62,6 +63,8 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   firstTarget: Target | null = null
   isCancelled = false
   isSuspended = false
+  /** How long a suspended one waits at most. */
+  #suspension: Timer | null = null
   relayError = 0
   #breadth: Breadth | null = null
   #loopDigest = ''
@@ -237,6 +240,10 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   receive(branch: ProxyBranch, response: SipMessage, flow: Flow): undefined | Promise<void> {
     if (branch.isReplica) return undefined
     this.services.statistics.repliesReceived++
+    if (!hasFurtherVia(response)) {
+      this.#notForwardable(branch, response, flow)
+      return undefined
+    }
     if (!branch.isFinal) branch.status = response.statusCode
     if (this.replyRoute === null) {
       this.#accept(branch, response, flow, null, true)
@@ -268,6 +275,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
       return
     }
     const isFirstFinal = !branch.isFinal
+    if (isFirstFinal && status === 503 && this.#triesElsewhere(branch)) return
     if (isFirstFinal) {
       branch.response = response
       branch.responseEdits = edits
@@ -300,9 +308,27 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.#evaluate()
   }
 
+  /** §16.7 step 3: there is nobody to forward it to. A final one is the end of the branch. */
+  #notForwardable(branch: ProxyBranch, response: SipMessage, flow: Flow): void {
+    const { statusCode } = response
+    this.services.log.info({ target: branch.target.uri, statusCode }, 'a response without a further Via')
+    if (statusCode < 200 || branch.isFinal) return
+    this.#end(branch, 502, 'response', flow)
+    this.#branchFailed(branch)
+    this.#evaluate()
+  }
+
+  /** RFC 3263 §4.3: after a 503, silence, or an error of the transport the next address of the host name has its turn. */
+  #triesElsewhere(branch: ProxyBranch): boolean {
+    if (branch.isCancelled || this.isAnswered || !departToAlternative(this, branch)) return false
+    branch.status = 0
+    return true
+  }
+
   /** RFC 3261 §16.8. What was cancelled and never answered counts as cancelled, as in Kamailio. */
   timedOut(branch: ProxyBranch): void {
     if (branch.isFinal || branch.isReplica) return
+    if (branch.status === 0 && this.#triesElsewhere(branch)) return
     branch.isTimeout = true
     this.#failBranch(branch, branch.isCancelled ? 487 : 408)
   }
@@ -310,7 +336,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   /** RFC 3261 §16.9, RFC 3263 §4.3. */
   transportFailed(branch: ProxyBranch, code: string): void {
     if (branch.isFinal || branch.isReplica) return
-    if (!branch.isCancelled && !this.isAnswered && departToAlternative(this, branch)) return
+    if (this.#triesElsewhere(branch)) return
     this.services.log.info({ target: branch.target.uri, code }, 'branch failed: the transport refused it')
     this.#failBranch(branch, 503)
   }
@@ -456,9 +482,8 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   suspend(): boolean {
     if (this.isAnswered || this.isSuspended) return false
     this.isSuspended = true
-    this.services.clock.schedule(limits.scriptWaitMillisecondsMax, () => {
-      if (!this.isSuspended) return
-      this.isSuspended = false
+    this.#suspension = this.services.clock.schedule(limits.scriptWaitMillisecondsMax, () => {
+      this.#wake()
       const status = this.#isInvite ? 408 : 500
       this.reply(status, reasonPhraseOf(status))
     })
@@ -468,12 +493,18 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   resume(route: string): boolean {
     const { handlers, log } = this.services
     if (!this.isSuspended || handlers.onContinue === undefined) return false
-    this.isSuspended = false
+    this.#wake()
     const done = handlers.onContinue(this, route)
     if (done instanceof Promise) {
       done.catch((error: unknown) => log.error({ err: error, route }, 'a continued route failed'))
     }
     return true
+  }
+
+  #wake(): void {
+    this.isSuspended = false
+    this.#suspension?.cancel()
+    this.#suspension = null
   }
 
   release(): void {
@@ -494,6 +525,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   }
 
   onTerminated(): void {
+    this.#wake()
     this.services.contextEnded(this)
   }
 }

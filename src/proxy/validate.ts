@@ -17,12 +17,15 @@ import { hash32 } from './local-response.ts'
  * RFC 5393 §4.2: a digest of what we route by, which goes into our branch. A request that comes back with the same
  * digest in a Via of ours is in a loop; one that comes back with another Request-URI is only a spiral. The source is
  * part of it, since scripts route by it: one that sends a request to its own port on purpose decides otherwise there.
+ *
+ * The To tag is not: the ACK to a failure has one that its INVITE had not, and must leave with the branch of the INVITE
+ * where that was forwarded statelessly (RFC 3261 §16.11).
  */
 export function loopDigest(request: SipMessage, flow: Flow): string {
   const cseq = request.cseq === null ? '' : request.cseq.number
   const routes = request.first(HeaderId.route) < 0 ? '' : request.value(HeaderId.route)
   return hash32(
-    `${request.requestUri} ${request.callId} ${cseq} ${request.fromTag} ${request.toTag} ${routes} ${flow.address} ${flow.port}`,
+    `${request.requestUri} ${request.callId} ${cseq} ${request.fromTag} ${routes} ${flow.address} ${flow.port}`,
     0,
   )
 }

@@ -128,6 +128,18 @@ describe('RFC 3261 §16.7: parallel forking', () => {
     expect(stand.take().filter((line) => line.startsWith('200'))).toEqual([`200 ${caller}`])
   })
 
+  it('step 3: a response without a further Via was meant for us, and is not forwarded: 502', () => {
+    const { stand } = forked([bob])
+    const invite = stand.lastTo(bob)
+    stand.take()
+    const headless = (status: number) =>
+      answer(invite, status).replace(/Via: SIP.*branch=z9hG4bKcaller.*\r\n/, '')
+    stand.receive(headless(180), bob)
+    expect(stand.take()).toEqual([])
+    stand.receive(headless(404), bob)
+    expect(stand.take()).toEqual([`ACK ${bob}`, `502 ${caller}`])
+  })
+
   it('no more than twelve branches', () => {
     const many = Array.from({ length: 14 }, (_, i) => `192.0.2.${100 + i}:5060`)
     const { state, stand } = forked(many)
@@ -160,6 +172,29 @@ describe('RFC 3261 §16.8: timeouts', () => {
     const sent = stand.take()
     expect(sent).toContain(`CANCEL ${bob}`)
     expect(sent).toContain(`408 ${caller}`)
+  })
+
+  it('timer C: the callee answered before our CANCEL came: the caller has to end that call itself', async () => {
+    const { stand } = forked([bob])
+    const invite = stand.lastTo(bob)
+    stand.receive(answer(invite, 180), bob)
+    await stand.clock.advance(120_100)
+    stand.take()
+    stand.receive(answer(invite, 200), bob)
+    expect(stand.take()).toEqual([`200 ${caller}`])
+  })
+
+  it('RFC 3261 §9.1: a 1xx after our CANCEL does not prolong its 64*T1', async () => {
+    const { stand } = forked([bob])
+    stand.proxy.settings.restartTimerOnEachReply = false
+    const invite = stand.lastTo(bob)
+    stand.receive(answer(invite, 180), bob)
+    stand.receive(cancelOf(request()))
+    await stand.clock.advance(20_000)
+    stand.receive(answer(invite, 183), bob)
+    stand.take()
+    await stand.clock.advance(12_100)
+    expect(stand.take()).toContain(`487 ${caller}`)
   })
 
   it('restart_fr_on_each_reply=0: later 1xx do not prolong it', async () => {
@@ -577,8 +612,8 @@ describe('targets', () => {
   const failures: [string, string | null, number, string][] = [
     ['garbage', null, -400, '400 Bad Request (400/TM)'],
     ['sip:bob@example.com', 'garbage', -478, '478 Unresolvable destination (478/TM)'],
-    ['sip:u@[2001:db8::1]', null, -7, "500 I'm terribly sorry, server error occurred (7/TM)"],
-    ['sip:u@192.0.2.5;transport=tcp', null, -7, "500 I'm terribly sorry, server error occurred (7/TM)"],
+    ['sip:u@[2001:db8::1]', null, -7, '500 No Socket for That Transport or Address Family (7/TM)'],
+    ['sip:u@192.0.2.5;transport=tcp', null, -7, '500 No Socket for That Transport or Address Family (7/TM)'],
   ]
   for (const [uri, next, code, line] of failures) {
     it(`${uri} by ${next ?? 'itself'} is ${code}, told at the end of the script`, () => {
@@ -679,6 +714,51 @@ describe('0010: DNS does not block', () => {
     expect(stand.take()).toEqual([`MESSAGE ${bob}`, `MESSAGE ${carol}`])
   })
 
+  const twoAddresses = {
+    resolve: async () => [
+      { address: '192.0.2.20', port: 5060 },
+      { address: '192.0.2.30', port: 5060 },
+    ],
+  }
+
+  it.each(['INVITE', 'MESSAGE'])(
+    'RFC 3263 §4.3: the next address if one answers %s with 503',
+    async (method) => {
+      const stand = new Stand(twoAddresses)
+      stand.relayTo([named])
+      stand.receive(request({ method }))
+      await stand.clock.settle()
+      stand.receive(answer(stand.lastTo(bob, method), 503), bob)
+      const next = stand.lastTo(carol, method)
+      expect(stand.take().filter((line) => line.startsWith(method))).toHaveLength(2)
+      stand.receive(answer(next, 200), carol)
+      expect(stand.take()).toEqual([`200 ${caller}`])
+    },
+  )
+
+  it('RFC 3263 §4.3: the next address if one does not answer at all', async () => {
+    const stand = new Stand(twoAddresses)
+    stand.relayTo([named], (context) => (context.finalResponse = 3_000))
+    stand.receive(request())
+    await stand.clock.advance(3_100)
+    const next = stand.lastTo(carol)
+    stand.take()
+    stand.receive(answer(next, 200), carol)
+    expect(stand.take()).toEqual([`200 ${caller}`])
+  })
+
+  it('no other address for one that rang, or that was cancelled', async () => {
+    const stand = new Stand(twoAddresses)
+    stand.relayTo([named])
+    const text = request()
+    stand.receive(text)
+    await stand.clock.settle()
+    stand.receive(answer(stand.lastTo(bob), 180), bob)
+    stand.receive(cancelOf(text))
+    stand.receive(answer(stand.lastTo(bob), 503), bob)
+    expect(stand.take().filter((line) => line.endsWith(carol))).toEqual([])
+  })
+
   it('cancelled while it waits: nothing leaves', async () => {
     const stand = new Stand({ resolve: async () => [{ address: '192.0.2.20', port: 5060 }] })
     stand.relayTo([named])
@@ -738,6 +818,43 @@ describe('a context that the script leaves', () => {
     stand.take()
     await stand.clock.advance(30_100)
     expect(stand.take()).toEqual([`500 ${caller}`])
+  })
+
+  it('suspended again, it has its whole time again', async () => {
+    const stand = new Stand()
+    stand.proxy.handlers = { ...stand.proxy.handlers, onContinue: (context) => void context.suspend() }
+    const contexts: ResponseContext[] = []
+    stand.script = (message, flow) => {
+      const context = stand.proxy.createContext(message, flow, {})
+      context?.suspend()
+      context?.finishScript()
+      if (context) contexts.push(context)
+    }
+    stand.receive(request({ method: 'MESSAGE' }))
+    await stand.clock.advance(20_000)
+    contexts[0]?.resume('LATER')
+    await stand.clock.advance(20_000)
+    expect(stand.take()).toEqual([])
+    await stand.clock.advance(10_100)
+    expect(stand.take()).toEqual([`500 ${caller}`])
+  })
+
+  it('answered, it keeps no timer', () => {
+    const stand = new Stand()
+    stand.proxy.handlers = {
+      ...stand.proxy.handlers,
+      onContinue: (context) => void context.reply(200, 'OK'),
+    }
+    const contexts: ResponseContext[] = []
+    stand.script = (message, flow) => {
+      const context = stand.proxy.createContext(message, flow, {})
+      context?.suspend()
+      if (context) contexts.push(context)
+    }
+    stand.receive(request({ method: 'MESSAGE' }))
+    contexts[0]?.resume('LATER')
+    // Timer J, and nothing else.
+    expect(stand.clock.pending).toBe(1)
   })
 
   it('a full table makes no context', () => {

@@ -268,3 +268,27 @@ describe('requests of our own', () => {
     expect(seen).toEqual([503])
   })
 })
+
+describe('the branch of a request that is forwarded statelessly', () => {
+  const branchOut = (stand: Stand) => stand.sent.at(-1)?.message.topmostVia?.branch
+
+  it.each([
+    ['a retransmission', { method: 'INVITE' }],
+    ['the CANCEL', { method: 'CANCEL' }],
+    ['the ACK to a failure, whose To has the tag of the answer', { method: 'ACK', toTag: 'uas' }],
+  ])('is the same for %s: RFC 3261 §16.11', (_, parts) => {
+    const stand = forwarding()
+    stand.receive(request())
+    const invite = branchOut(stand)
+    stand.receive(request(parts))
+    expect(branchOut(stand)).toBe(invite)
+  })
+
+  it('is another for another transaction', () => {
+    const stand = forwarding()
+    stand.receive(request())
+    const invite = branchOut(stand)
+    stand.receive(request({ branch: 'z9hG4bKother' }))
+    expect(branchOut(stand)).not.toBe(invite)
+  })
+})
