@@ -326,12 +326,13 @@ function handleAlias(context: RouteContext, name: string, last: boolean): number
   const uri = parseUri(target.uri)
   if (uri === null) return -1
   if (uri.params === '') return 2
+  const prefix = `${name.toLowerCase()}=`
   const values = uri.params
     .split(';')
-    .filter((param) => param.toLowerCase().startsWith(`${name.toLowerCase()}=`) && param.includes('~'))
+    .filter((param) => param.toLowerCase().startsWith(prefix) && param.length > prefix.length)
   const value = last ? values[values.length - 1] : values[0]
   if (value === undefined) return 2
-  const destination = uriOfAlias(value.slice(name.length + 1))
+  const destination = uriOfAlias(value.slice(prefix.length))
   const host = destination === null ? null : parseUri(destination)?.host
   if (destination === null || host === undefined || host === null || !isUnicast(host)) return -1
   target.uri = withoutParam(target.uri, uri, name, value)
