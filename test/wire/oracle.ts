@@ -62,7 +62,10 @@ export async function startOracle(
           ...options,
         ])
   if (name === 'viaduct') {
-    await process.prints(/ runs .* on udp:/)
+    const ended = process.exited.then((code) => {
+      throw new Error(`${name} ended with ${code}:\n${process.output}`)
+    })
+    await Promise.race([process.prints(/ runs .* on udp:/), ended])
     return { name, port, process }
   }
   // Kamailio binds before its workers are ready: its log at this level has no line that says so.
