@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { ladder, playLadder } from '../../src/testing/index.ts'
+import { type CollectingLog, ladder, playLadder } from '../../src/testing/index.ts'
 import { hostile, modules, unique } from './hostile.ts'
 
 /** What neither a message nor a mistake can make a script do: rows 48 to 51 and 68 of the list of attacks. */
@@ -119,6 +119,7 @@ request_route {
         const errors = log.messages('error')
         expect(errors).toHaveLength(1)
         expect(errors[0]).toMatch(/ladder\.cfg:\d+/)
+        if (way === 'throws()') expect(stackIn(log)).toContain('faulty-plugin.ts')
         expect(running.metrics.counter('viaduct_internal_errors_total', '').value()).toBe(0)
         await alice.sends('OPTIONS sip:192.0.2.1')
         await alice.receives(200)
@@ -150,3 +151,8 @@ request_route {
     },
   )
 })
+
+function stackIn(log: CollectingLog): string {
+  const error = log.lines.find(({ level }) => level === 'error')?.fields['err']
+  return error instanceof Error ? (error.stack ?? '') : ''
+}
