@@ -2,8 +2,8 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { RunOptions } from './command/run.ts'
 import { version } from './version.ts'
 
-/** Options that size or place Kamailio's processes, memory and modules: nothing to one process with a heap. */
-const ignoredOptions = ['-m', '-M', '-n', '-N', '-x', '-X', '-Y', '-W', '-O', '-L', '-a']
+/** Options that size or place Kamailio's processes and memory: nothing to one process with a heap. */
+const ignoredOptions = ['-m', '-M', '-n', '-N', '-x', '-X', '-Y', '-W', '-O', '-a']
 
 interface RunArguments extends Omit<RunOptions, 'environment' | 'ignored'> {
   check?: boolean
@@ -40,6 +40,7 @@ const runCommand = program
   )
   .option('--data <directory>', 'where bindings and messages are kept', defaultDataDirectory())
   .option('--memory', 'keeps nothing on disk')
+  .addOption(pluginsOption())
   .option('-P, --pid <file>', 'writes the process id there')
   .option('-w, --workdir <directory>', 'changes to this directory first')
   .option('-u, --user <user>', 'changes to this user once the sockets are open')
@@ -78,6 +79,7 @@ program
   .argument('<script...>')
   .option('--json', 'diagnostics as one JSON document')
   .option('-A, --define <name=value>', '#!define NAME VALUE; may be repeated', collectDefines, new Map())
+  .addOption(pluginsOption())
   .action(async (scripts: string[], options) => {
     const { check } = await import('./command/check.ts')
     process.exitCode = await check(scripts, { ...options, environment: process.env })
@@ -122,6 +124,15 @@ function collectDefines(text: string, earlier: Map<string, string>): Map<string,
 
 function count(_value: unknown, earlier: number): number {
   return earlier + 1
+}
+
+function pluginsOption(): Option {
+  return new Option(
+    '-L, --plugins <directory>',
+    'a directory in which modules are looked for that are not built in; may be repeated',
+  )
+    .argParser(collect)
+    .default([])
 }
 
 function defaultDataDirectory(): string {
