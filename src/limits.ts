@@ -24,6 +24,8 @@ export const limits = {
   answeredBytesMax: 67_108_864,
   /** Branches of one response context: Kamailio's max_branches. */
   branchesMax: 12,
+  /** What max_branches may say at most: Kamailio's own bound. */
+  branchesSettableMax: 31,
   /** RFC 5393 §5: Max-Breadth that we assume if a request carries none. */
   maxBreadthDefault: 60,
   /** RFC 3261 §8.1.1.6. */

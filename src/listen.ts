@@ -39,6 +39,19 @@ export async function listenRequests(
   return requests
 }
 
+/** advertised_address and advertised_port: for every socket whose own statement says nothing else. */
+export function advertised(
+  requests: readonly ListenRequest[],
+  address: string,
+  port: number,
+): ListenRequest[] {
+  return requests.map((request) => ({
+    ...request,
+    ...(address !== '' && request.advertisedAddress === undefined && { advertisedAddress: address }),
+    ...(port > 0 && request.advertisedPort === undefined && { advertisedPort: port }),
+  }))
+}
+
 /**
  * `-l udp:127.0.0.1:5080`, `-l 127.0.0.1`, `-l [::1]:5060`: one request.
  *

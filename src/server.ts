@@ -3,7 +3,7 @@ import { compiler } from '../grammar/compile.ts'
 import type { Diagnostic } from '../grammar/diagnostics.ts'
 import { createOpenDatabase } from './database/index.ts'
 import { Intake } from './intake.ts'
-import { listenRequests } from './listen.ts'
+import { advertised, listenRequests } from './listen.ts'
 import { createProxy } from './proxy/core.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { Log } from './runtime/log.ts'
@@ -87,9 +87,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     for (const close of opened.splice(0).toReversed()) await close()
   }
   try {
-    const transport = await network.open(
+    const requests =
       options.listen ??
-        (await listenRequests(loaded.program.listens, Number(loaded.global('port')), network, log)),
+      (await listenRequests(loaded.program.listens, Number(loaded.global('port')), network, log))
+    const transport = await network.open(
+      advertised(
+        requests,
+        String(loaded.global('advertised_address')),
+        Number(loaded.global('advertised_port')),
+      ),
       intake,
       { receiveBufferBytes: Number(loaded.global('maxbuffer')) },
     )

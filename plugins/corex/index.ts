@@ -226,7 +226,12 @@ function xflag<const R extends Readonly<Record<string, string>>>(doc: string, re
 
 function appendBranch(context: RouteContext, uri?: string, q?: string): number {
   const value = q === undefined || q === '' ? context.target.q : Math.round(Number(q) * 1000)
-  if (Number.isNaN(value) || value > 1000 || context.branches.length >= limits.branchesMax - 1) return -1
+  if (
+    Number.isNaN(value) ||
+    value > 1000 ||
+    context.branches.length >= (context.branchesMax ?? limits.branchesMax) - 1
+  )
+    return -1
   const isOwn = uri === undefined || uri === ''
   const { destinationUri, path, socket: from, flags, flow } = context.target
   const branch = isOwn

@@ -40,7 +40,8 @@ export const branchImplementations = {
   },
   sbranch_append(context: RouteContext): number {
     const target = branchOf(context)
-    if (target.uri === '' || context.branches.length >= limits.branchesMax - 1) return -1
+    if (target.uri === '' || context.branches.length >= (context.branchesMax ?? limits.branchesMax) - 1)
+      return -1
     context.branches.push({ ...target })
     return 1
   },

@@ -150,7 +150,7 @@ function cold(context: RouteContext, uri: string, why: string): LookupResult {
 
 function appendBranches(registrar: Registrar, context: RouteContext, bindings: readonly Binding[]): void {
   for (const binding of bindings) {
-    if (context.branches.length + 1 >= limits.branchesMax) return
+    if (context.branches.length + 1 >= (context.branchesMax ?? limits.branchesMax)) return
     const target = createTarget(binding.contact)
     target.flags = context.target.flags & ~binding.branchFlags
     aim(registrar, context, target, binding)

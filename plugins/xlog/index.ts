@@ -109,7 +109,9 @@ export default definePlugin({
   },
   setup({ log }, { prefix, methods_filter: methodsFilter }) {
     const write = (level: LogLevel, context: RouteContext, format: Format): number => {
-      if (log.enabled(level)) writeLine(log, level, context, prefix + format(context))
+      if (log.enabled(level)) {
+        writeLine(log, level, context, (context.logPrefix ?? '') + prefix + format(context))
+      }
       return 1
     }
     const at = (level: LogLevel) => (context: RouteContext, format: Format) => write(level, context, format)

@@ -67,6 +67,10 @@ export interface RouteContext extends RunContext {
   applyEdits(): boolean
   /** Says why a function did what it did: the explanation of a message (trace), and the log at debug level. */
   explain(what: string, why: string): void
+  /** max_branches: how many the request may have, the Request-URI's own included. */
+  readonly branchesMax?: number
+  /** What log_prefix puts before the lines that the script writes about this message; '' for nothing. */
+  readonly logPrefix?: string
   /** What belongs into a log line about this message: call-id, cseq, method, source, script place. */
   logFields(): Record<string, unknown>
 }

@@ -55,6 +55,7 @@ export function defaultProxySettings(): ProxySettings {
     serverHeader: '',
     userAgentHeader: '',
     maxForwardsDefault: limits.maxForwardsDefault,
+    branchesMax: limits.branchesMax,
     restartTimerOnEachReply: true,
     maxLifetimeInvite: 180_000,
     maxLifetimeNonInvite: 32_000,

@@ -54,6 +54,8 @@ export interface ProxySettings {
   /** `User-Agent: ...` line for our own requests; '' for none. */
   userAgentHeader: string
   maxForwardsDefault: number
+  /** Branches of one response context (max_branches). */
+  branchesMax: number
   /** A later provisional response starts fr_inv_timer anew (Kamailio: restart_fr_on_each_reply). */
   restartTimerOnEachReply: boolean
   /** Milliseconds from the request's arrival after which no branch of it lives on (max_inv_lifetime, max_noninv_lifetime). */

@@ -127,7 +127,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     const refusal = this.#refusal(targets)
     if (refusal !== 0) return refusal
     if (this.firstTarget === null) this.#begin(targets, request, edits)
-    const room = limits.branchesMax - this.branches.length
+    const room = this.services.settings.branchesMax - this.branches.length
     if (targets.length > room) {
       this.services.log.error({ targets: targets.length, room }, 'maximum number of branches exceeded')
     }
@@ -213,7 +213,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
 
   replicate(target: Target, request: SipMessage, edits: EditList): boolean {
     if (this.firstTarget === null) this.request = request
-    const index = limits.branchesMax + this.branches.length
+    const index = limits.branchesSettableMax + this.branches.length
     const branch = new ProxyBranch(this, index, copyTarget(target), edits, this.#legs.current, 0, -1)
     branch.isReplica = true
     return depart(this, branch) === 0

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../../grammar/diagnostics.ts'
+import { limits } from '../limits.ts'
 import { levelOfDebug } from '../plugin/log-level.ts'
 import type { SipMessage } from '../sip/message.ts'
 import { PatternCache } from '../text/pattern-cache.ts'
@@ -104,6 +105,8 @@ function link(surroundings: Surroundings, loaded: LoadedScript, plugins: readonl
 function applyGlobals(loaded: LoadedScript, services: EngineServices): void {
   const { globals } = loaded.program
   const { settings } = services.proxy
+  const branches = Number(loaded.global('max_branches'))
+  if (branches >= 1) settings.branchesMax = Math.min(branches, limits.branchesSettableMax)
   if (globals.has('debug')) services.log.setLevel(levelOfDebug(Number(loaded.global('debug'))))
   const server = globals.get('server_header')
   const userAgent = globals.get('user_agent_header')

@@ -57,6 +57,8 @@ export interface LoadedScript {
   /** A global parameter by its name or alias: what the script set, else the default. */
   global(name: string): string | number
   readonly environment: (name: string) => string | null
+  /** What log_prefix puts before the lines of a message; null for nothing. */
+  readonly logPrefix: ((run: never) => string) | null
 }
 
 export interface EngineServices {

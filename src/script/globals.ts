@@ -2,9 +2,7 @@ import type { GlobalDeclaration } from '../../grammar/declarations.ts'
 import { limits } from '../limits.ts'
 
 const oneProcess = 'one process serves all sockets'
-const callInLog = 'each line about a message names its Call-ID, CSeq, method and source'
 const viaIsOurs = 'our Via has the parameters of RFC 3261 and RFC 3581 alone'
-const advertise = 'write it in the listen statement: listen=udp:192.0.2.1:5060 advertise example.com:5060'
 const memory = 'the runtime looks after memory'
 const systemd = 'set it where the service is started'
 const noTcp = 'only UDP is served yet'
@@ -17,12 +15,8 @@ export const coreGlobals: Readonly<Record<string, GlobalDeclaration>> = {
   log_facility: ignored('name', 'logs go to stderr, not to syslog', 'Facility of syslog.'),
   log_name: ignored('string', 'logs go to stderr, not to syslog', 'Program name in syslog.'),
   log_color: ignored('int', 'a terminal gets colours by itself', 'Colours in the log.'),
-  log_prefix: ignored(
-    'string',
-    callInLog,
-    'Text with pseudo-variables before each line that a message writes.',
-  ),
-  log_prefix_mode: ignored('int', callInLog, 'When log_prefix is evaluated.'),
+  log_prefix: text('', 'Text with pseudo-variables before each line that xlog() and log() write.'),
+  log_prefix_mode: ignored('int', 'log_prefix is evaluated for each line', 'When log_prefix is evaluated.'),
   log_engine_type: ignored('string', 'the log has one form', 'Form of the log.'),
   log_engine_data: ignored('string', 'the log has one form', 'Form of the log.'),
   corelog: ignored('int', 'levels follow from debug', 'Level of the core’s own lines.'),
@@ -78,7 +72,7 @@ export const coreGlobals: Readonly<Record<string, GlobalDeclaration>> = {
   exit_timeout: ignored('int', 'the drain has its own limit', 'Seconds to wait at the end.', [
     'ser_kill_timeout',
   ]),
-  max_branches: ignored('int', `it is ${limits.branchesMax}`, 'Branches of one request.'),
+  max_branches: int(limits.branchesMax, `Branches of one request, ${limits.branchesSettableMax} at most.`),
   pv_buffer_size: ignored('int', 'texts have no fixed size', 'Bytes of a text with variables.'),
   pv_buffer_slots: ignored('int', 'texts have no fixed size', 'Texts with variables at one time.'),
   pv_cache_limit: ignored(
@@ -179,16 +173,10 @@ export const coreGlobals: Readonly<Record<string, GlobalDeclaration>> = {
     'the socket is chosen by the destination’s family and the socket of arrival',
     'Choose the socket by the route to the destination.',
   ),
-  advertised_address: ignored(
-    'either',
-    advertise,
-    'Address in our Via and Record-Route where a listen statement advertises none.',
+  advertised_address: either(
+    'Address in our Via and Record-Route where a listen statement advertises none; it counts as myself.',
   ),
-  advertised_port: ignored(
-    'int',
-    advertise,
-    'Port in our Via and Record-Route where a listen statement advertises none.',
-  ),
+  advertised_port: int(0, 'Port in our Via and Record-Route where a listen statement advertises none.'),
   listen_backlog: ignored('int', noTcp, 'Connections that wait to be accepted.'),
   maxbuffer: int(0, 'Bytes asked for as the receive buffer of UDP sockets; 0 leaves the system’s.', [
     'maxbuffer_size',
@@ -269,6 +257,10 @@ function int(fallback: number, doc: string, aliases?: readonly string[]): Global
 
 function text(fallback: string, doc: string): GlobalDeclaration {
   return { type: 'string', default: fallback, doc }
+}
+
+function either(doc: string): GlobalDeclaration {
+  return { type: 'either', default: '', doc }
 }
 
 function ignored(

@@ -26,10 +26,13 @@ export async function loadScript(options: LoadOptions): Promise<LoadResult> {
   }
   const diagnostics = [...new Set([...parsed.diagnostics, ...loading.diagnostics, ...compiled.diagnostics])]
   const { program } = compiled
+  const logPrefix = program === null ? null : compileLogPrefix(program)
+  if (typeof logPrefix === 'string') diagnostics.push(wrongPrefix(logPrefix))
   const plugins = loading.plugins.filter((plugin) => plugin !== null)
   const isWrong = diagnostics.some((diagnostic) => diagnostic.severity === 'error')
-  if (isWrong || program === null) return { loaded: null, diagnostics: orExplained(diagnostics) }
-  return { loaded: createLoadedScript(options, program, plugins), diagnostics }
+  if (isWrong || program === null || typeof logPrefix === 'string')
+    return { loaded: null, diagnostics: orExplained(diagnostics) }
+  return { loaded: createLoadedScript(options, program, plugins, logPrefix), diagnostics }
 }
 
 /** A name that nobody declares may be in a module that the script does not load: worth a second look for the hint. */
@@ -51,14 +54,26 @@ function createLoadedScript(
   options: LoadOptions,
   program: Program,
   plugins: readonly LoadedPlugin[],
+  logPrefix: LoadedScript['logPrefix'],
 ): LoadedScript {
   return {
     path: options.path,
     program,
     plugins,
+    logPrefix,
     global: (name) => globalOf(program, name),
     environment: options.environment ?? (() => null),
   }
+}
+
+/** `log_prefix`: variables and all. A text says what is wrong with it. */
+function compileLogPrefix(program: Program): LoadedScript['logPrefix'] | string {
+  const text = String(program.globals.get('log_prefix') ?? '')
+  return text === '' ? null : program.compileFormat(text)
+}
+
+function wrongPrefix(message: string): Diagnostic {
+  return { severity: 'error', code: 'script/log-prefix', message: `log_prefix: ${message}`, span: null }
 }
 
 /** What the script set, else the default; '' for a parameter that has none. */

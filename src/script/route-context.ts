@@ -117,6 +117,14 @@ export class ScriptRun implements RouteContext {
     return this.scope.version.linked.program.places[this.at] ?? null
   }
 
+  get branchesMax(): number {
+    return this.surroundings.services.proxy.settings.branchesMax
+  }
+
+  get logPrefix(): string {
+    return this.scope.version.logPrefix?.(this as never) ?? ''
+  }
+
   reply(statusCode: number, reason: string, options?: ReplyOptions): number {
     if (!this.#mayReply()) return -1
     if (!this.#send(statusCode, reason, options)) return -1

@@ -3,5 +3,5 @@ import type { ScriptRun } from './route-context.ts'
 
 /** A line that the script wrote: one event, whatever characters the text has. */
 export function logAt(run: ScriptRun, level: string, text: string): void {
-  run.surroundings.services.log[logLevel(level) ?? 'error'](run.logFields(), text.trimEnd())
+  run.surroundings.services.log[logLevel(level) ?? 'error'](run.logFields(), run.logPrefix + text.trimEnd())
 }

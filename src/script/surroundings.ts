@@ -33,6 +33,7 @@ export interface ScriptVersion {
   readonly onsend: RouteFunction | undefined
   /** event_route[core:msg-received], if received_route_mode=1. */
   readonly hasArrivalRoute: boolean
+  readonly logPrefix: LoadedScript['logPrefix']
 }
 
 export const arrivalRoute = 'core:msg-received'
@@ -47,6 +48,7 @@ export function scriptVersion(linked: LinkedProgram, loaded: LoadedScript): Scri
     onsend: linked.route('onsend', ''),
     hasArrivalRoute:
       loaded.global('received_route_mode') === 1 && linked.route('event', arrivalRoute) !== undefined,
+    logPrefix: loaded.logPrefix,
   }
 }
 
@@ -63,4 +65,5 @@ export const noVersion: ScriptVersion = {
   coreReply: undefined,
   onsend: undefined,
   hasArrivalRoute: false,
+  logPrefix: null,
 }

@@ -1,5 +1,4 @@
 import type { Index, Value } from '../../../grammar/declarations.ts'
-import { limits } from '../../limits.ts'
 import { createTarget, type Target } from '../../proxy/target.ts'
 import { setDestination, setSocket } from '../request-uri.ts'
 import type { ScriptRun } from '../route-context.ts'
@@ -19,7 +18,7 @@ export const branchVariables: CoreVariables = {
     },
   },
   bR: text('All further branches, with q where they have one.', (run) => listOf(run.branches)),
-  bs: int('How many branches there may be.', () => limits.branchesMax),
+  bs: int('How many branches there may be.', (run) => run.branchesMax),
   ds: text('The destination set as a Contact header.', destinationSet),
   branch: {
     type: 'value',
@@ -47,7 +46,7 @@ export const branchVariables: CoreVariables = {
 
 /** False if there are as many branches as may be. */
 export function addBranch(run: ScriptRun, target: Target): boolean {
-  if (run.branches.length >= limits.branchesMax - 1) return false
+  if (run.branches.length >= run.branchesMax - 1) return false
   run.branches.push(target)
   return true
 }
