@@ -60,12 +60,12 @@ export class Intake implements TransportHandler {
     this.#rooms?.engine.onSendError(flow, code)
   }
 
-  /** New requests get 503 from now on; resolves when nothing is in flight, or after so many milliseconds. */
+  /** New requests get 503 from now on; resolves when nobody waits for an answer, or after so many milliseconds. */
   async drain(clock: Clock, milliseconds: number): Promise<void> {
     this.#isDraining = true
     const rooms = this.#rooms
     const end = clock.now() + milliseconds
-    while (rooms && clock.now() < end && (rooms.proxy.contextCount > 0 || rooms.engine.suspendedCount > 0)) {
+    while (rooms && clock.now() < end && isBusy(rooms.proxy, rooms.engine)) {
       await new Promise<void>((next) => clock.schedule(Math.min(50, milliseconds), next))
     }
     this.#rooms = null
@@ -126,6 +126,13 @@ export class Intake implements TransportHandler {
       )
     }
   }
+}
+
+/** Somebody still waits for an answer. What is answered and only lingers for retransmissions holds nobody up. */
+function isBusy(proxy: ProxyCore, engine: Engine): boolean {
+  if (engine.suspendedCount > 0) return true
+  for (const context of proxy.contexts()) if (!context.isAnswered) return true
+  return false
 }
 
 /** RFC 5626 §4.4.1 and what devices really send: CR LF pairs, zeros, or less than a start line could have. */

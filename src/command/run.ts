@@ -46,12 +46,15 @@ export async function run(options: RunOptions): Promise<number> {
   // `debug=` of the script is about messages; that we started, and on what, is said whatever it is.
   const notices = createPinoLog({ level: 'info', pretty })
   const startup = new Startup(options, log)
+  const stopSignal = untilSignalled()
   try {
     const server = await startup.start()
+    // As in Kamailio, -d outdoes the script's debug=.
+    if (options.debug) log.setLevel(levelOf(options.debug))
     startup.pidFile?.write(process.pid)
     announce(server, startup.path, options, notices)
     keepRunning(notices)
-    return await untilStopped(server, notices)
+    return await stopAfter(stopSignal, server, notices)
   } catch (error) {
     complain(error, log)
     return 1
@@ -162,23 +165,28 @@ function announce(server: Server, script: string, options: RunOptions, log: Log)
   )
 }
 
-/** SIGTERM and SIGINT drain and end with 0; a second one of either ends at once. */
-async function untilStopped(server: Server, log: Log): Promise<number> {
-  const keepAlive = setInterval(() => {}, 2 ** 30)
-  await new Promise<void>((stop) => {
+/** SIGTERM or SIGINT; a second one of either ends the process at once. Heard from the start on. */
+function untilSignalled(): Promise<NodeJS.Signals> {
+  return new Promise((signalled) => {
     let isStopping = false
     const onSignal = (signal: NodeJS.Signals) => {
       if (isStopping) process.exit(1)
       isStopping = true
-      log.info(
-        { signal },
-        `${signal}: no new requests; waiting for those in flight, at most ${drainMilliseconds} ms`,
-      )
-      stop()
+      signalled(signal)
     }
     process.on('SIGTERM', onSignal)
     process.on('SIGINT', onSignal)
   })
+}
+
+/** Runs until then, drains, closes, and ends with 0. */
+async function stopAfter(signalled: Promise<NodeJS.Signals>, server: Server, log: Log): Promise<number> {
+  const keepAlive = setInterval(() => {}, 2 ** 30)
+  const signal = await signalled
+  log.info(
+    { signal },
+    `${signal}: no new requests; waiting for those in flight, at most ${drainMilliseconds} ms`,
+  )
   await server.stop(drainMilliseconds)
   clearInterval(keepAlive)
   log.info({}, 'stopped')
