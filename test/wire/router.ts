@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type Host, type Lab, mainPath, nodePath, type Process, projectRoot } from './lab.ts'
 import { freePort } from './oracle.ts'
 
@@ -22,6 +22,10 @@ export interface RouterOptions {
   defines?: Readonly<Record<string, string | number>>
   /** The same directory again after a crash. */
   data?: string
+  /** More options of `viaduct run`. */
+  args?: readonly string[]
+  /** What starts it instead of Node.js itself, such as `unshare -m sh -c '...; exec "$@"' sh`. */
+  wrapper?: readonly string[]
 }
 
 export async function startRouter(lab: Lab, script: string, options: RouterOptions = {}): Promise<Router> {
@@ -34,15 +38,20 @@ export async function startRouter(lab: Lab, script: string, options: RouterOptio
     mainPath,
     'run',
     '-f',
-    join(projectRoot, script),
+    resolve(projectRoot, script),
     '-l',
     `udp:${address}:${port}`,
     '--data',
     data,
     ...defines,
+    ...(options.args ?? []),
   ]
-  const process = lab.start(options.host ?? null, nodePath, args)
-  await process.prints(/ runs .* on udp:/, 20)
+  const [program = nodePath, ...words] = [...(options.wrapper ?? []), nodePath]
+  const process = lab.start(options.host ?? null, program, [...words, ...args])
+  await Promise.race([
+    process.prints(/ runs .* on udp:/, 20),
+    process.exited.then((code) => ended(process, code)),
+  ])
   return {
     address,
     port,
@@ -61,4 +70,10 @@ export async function startRouter(lab: Lab, script: string, options: RouterOptio
       await process.exited
     },
   }
+}
+
+async function ended(process: Process, code: number | null): Promise<never> {
+  // What it said last may still be in the pipe.
+  await new Promise((next) => setTimeout(next, 50))
+  throw new Error(`the router ended with ${code}:\n${process.output}`)
 }
