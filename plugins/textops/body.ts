@@ -135,7 +135,7 @@ function updated(state: StreamState, line: string): StreamState {
 
 function holdOf(stream: StreamState | null): number {
   if (stream === null || !stream.isAudio) return -1
-  return stream.isNull ? 1 : stream.isInactive ? 2 : -1
+  return stream.isInactive ? 2 : stream.isNull ? 1 : -1
 }
 
 function multipartOf(message: SipMessage): Multipart | null {

@@ -88,7 +88,7 @@ export const headerFunctions = {
   remove_hf_idx: {
     in: anyRoute,
     args: [headerName, { name: 'index', type: 'int', doc: '0: the first; -1: the last.' }],
-    returns: done,
+    returns: { 1: 'removed', 2: 'there is no such header' },
     doc: 'Removes one header of that name.',
   },
   remove_hf_match: {
@@ -103,7 +103,7 @@ export const headerFunctions = {
       },
       { name: 'value', type: 'string', doc: 'What the header value is compared with.' },
     ],
-    returns: done,
+    returns: { 1: 'removed', '-2': 'no header has such a value' },
     doc: 'Removes the headers of that name whose value is equal, is not, contains, or matches.',
   },
   is_privacy: {

@@ -31,19 +31,17 @@ export function removeMatching(context: RouteContext, match: Pattern, except?: P
   return remove(context, indexesWhere(context.message, match, except))
 }
 
-/** 0: the first of that name; -1: the last. */
+/** 0: the first of that name; -1: the last. 2 if there is no such one. */
 export function removeAt(context: RouteContext, name: string, position: number): number {
   const index = indexesOf(context.message, name).at(position)
-  return remove(context, index === undefined ? [] : [index])
+  return index === undefined ? 2 : remove(context, [index])
 }
 
-/** Those of that name whose value passes the test. */
+/** Those of that name whose value passes the test; -2 if there is none. */
 export function removeByValue(context: RouteContext, name: string, test: (value: string) => boolean): number {
   const { message } = context
-  return remove(
-    context,
-    indexesOf(message, name).filter((index) => test(message.headerValue(index))),
-  )
+  const indexes = indexesOf(message, name).filter((index) => test(message.headerValue(index)))
+  return indexes.length === 0 ? -2 : remove(context, indexes)
 }
 
 /** True if a header's name matches. */

@@ -86,7 +86,7 @@ export default definePlugin({
         str_find: (_context, subject, part) => strings.find(subject, part),
         str_ifind: (_context, subject, part) => strings.findFolded(subject, part),
         regex_substring: (context, subject, pattern, group, count, into) =>
-          group < 0 || group > count
+          group < 0 || group >= count
             ? -1
             : store(context, into, strings.matchedGroup(pattern, subject, group)),
       },

@@ -50,7 +50,7 @@ export const stringFunctions = {
   ends_with: {
     in: anyRoute,
     args: [first, second],
-    returns: { 1: 'yes', '-1': 'the first is shorter', '-2': 'it ends otherwise' },
+    returns: { 1: 'yes', '-1': 'no' },
     doc: 'Tests whether the first string ends with the second.',
   },
   str_find: {
@@ -66,7 +66,7 @@ export const stringFunctions = {
       { name: 'subject', type: 'string', doc: 'The text to search.' },
       expression,
       { name: 'index', type: 'int', doc: 'Number of the group; 0 is the whole match.' },
-      { name: 'count', type: 'int', doc: 'How many groups there are at most.' },
+      { name: 'count', type: 'int', doc: 'How many groups there are at most, the whole match among them.' },
       target,
     ],
     returns: { 1: 'found and stored', '-1': 'no match, or no such group' },

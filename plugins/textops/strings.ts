@@ -41,8 +41,7 @@ export function startsWith(text: string, start: string): number {
 }
 
 export function endsWith(text: string, end: string): number {
-  if (text.length < end.length) return -1
-  return text.endsWith(end) ? 1 : -2
+  return text.endsWith(end) ? 1 : -1
 }
 
 /** Where it stands, counted from 1. */

@@ -71,7 +71,7 @@ export function replace(
   )
 }
 
-/** Replaces a text by another; mode `a`: every one, `f`: the first. */
+/** Replaces a text by another; mode `a`: every one, `f`: the first. 1 even if there is none. */
 export function replaceText(
   context: RouteContext,
   match: string,
@@ -80,7 +80,8 @@ export function replaceText(
   area: Area,
 ): number {
   const range = rangeOf(context.message, area)
-  return applied(context, range, occurrences(textOf(context, range), match, mode === 'a', text))
+  applied(context, range, occurrences(textOf(context, range), match, mode === 'a', text))
+  return 1
 }
 
 export function substitute(context: RouteContext, substitution: Substitution, area: Area): number {
@@ -115,10 +116,10 @@ export function substituteUri(context: RouteContext, substitution: Substitution)
   return changed === null ? -1 : setUri(context, changed)
 }
 
-/** Its user; a URI without one counts as having an empty user. */
+/** Its user; -1 if it has none. */
 export function substituteUser(context: RouteContext, substitution: Substitution): number {
-  const user = context.requestUri?.user ?? ''
-  const changed = substitution.apply(user, evaluatorOf(substitution, context))
+  const user = context.requestUri?.user ?? null
+  const changed = user === null ? null : substitution.apply(user, evaluatorOf(substitution, context))
   const uri = changed === null ? null : withUser(context.target.uri, changed)
   return uri === null ? -1 : setUri(context, uri)
 }

@@ -54,12 +54,13 @@ describe('headers', () => {
     ['remove_hf_exp', [re('^[XP]-'), re('^X')], 1, [], ['P-Foo: x']],
     ['remove_hf_idx', ['X-A', -1], 1, [], ['X-A: three;p=1']],
     ['remove_hf_idx', ['X-A', 0], 1, [], ['X-A: one, two']],
-    ['remove_hf_idx', ['X-A', 2], -1, [], []],
+    ['remove_hf_idx', ['X-A', 2], 2, [], []],
     ['remove_hf_match', ['X-A', 'in', 'two'], 1, [], ['X-A: one, two']],
     ['remove_hf_match', ['X-A', 'eq', 'three;p=1'], 1, [], ['X-A: three;p=1']],
     ['remove_hf_match', ['X-A', 'ne', 'three;p=1'], 1, [], ['X-A: one, two']],
     ['remove_hf_match', ['X-A', 're', '^th'], 1, [], ['X-A: three;p=1']],
-    ['remove_hf_match', ['X-A', 're', '('], -1, [], []],
+    ['remove_hf_match', ['X-A', 're', '('], -2, [], []],
+    ['remove_hf_match', ['X-A', 'eq', 'one'], -2, [], []],
     ['is_present_hf', ['f'], 1, [], []],
     ['is_present_hf', ['Nope'], -1, [], []],
     ['is_present_hf_re', [re('^p-')], 1, [], []],
@@ -162,7 +163,7 @@ describe('replace', () => {
     ],
     ['replace_hdrs', [re('10.0.0.1'), '9'], 1, ['Contact: <sip:alice@9:5070;transport=tcp;x=y>;expires=30']],
     ['replace_str', ['alice', 'xx', 'f'], 1, ['From: "Al" <sip:xx@example.com>;tag=1']],
-    ['replace_hdrs_str', ['audio', 'xx', 'a'], -1, []],
+    ['replace_hdrs_str', ['audio', 'xx', 'a'], 1, []],
     ['search_append', [re('alice'), 'ZZ'], 1, ['From: "Al" <sip:aliceZZ@example.com>;tag=1']],
   ])('%s %#: %i', (name, args, code, added) => {
     expect(run({}, name, ...args)).toMatchObject({ code, added })
@@ -343,6 +344,7 @@ describe('bodies', () => {
     ['a=inactive\r\nm=audio 1 RTP/AVP 0\r\na=sendrecv\r\n', -1],
     ['m=audio 1 RTP/AVP 0\r\nm=video 2 RTP/AVP 31\r\na=inactive\r\n', -1],
     ['m=video 2 RTP/AVP 31\r\na=inactive\r\nm=audio 1 RTP/AVP 0\r\na=inactive\r\n', 2],
+    ['c=IN IP4 0.0.0.0\r\nm=audio 1 RTP/AVP 0\r\na=sendonly\r\n', 2],
     ['', -1],
   ])('is_audio_on_hold: %j gives %i', (body, code) => {
     expect(run({ body }, 'is_audio_on_hold').code).toBe(code)
@@ -366,7 +368,8 @@ describe('strings', () => {
     ['starts_with', ['abc', 'b'], -2],
     ['starts_with', ['a', 'abc'], -1],
     ['ends_with', ['abc', 'bc'], 1],
-    ['ends_with', ['abc', 'x'], -2],
+    ['ends_with', ['abc', 'x'], -1],
+    ['ends_with', ['x', 'abc'], -1],
     ['str_find', ['abc', 'b'], 2],
     ['str_find', ['abc', 'x'], -1],
     ['str_ifind', ['ABC', 'b'], 2],
@@ -382,6 +385,7 @@ describe('strings', () => {
     expect(run({}, 'regex_substring', '___ abc123def', pattern, 1, 3, variable).code).toBe(1)
     expect(run({}, 'regex_substring', '___ abc123def', pattern, 0, 3, variable).code).toBe(1)
     expect(run({}, 'regex_substring', '___ abc123def', pattern, 4, 3, variable).code).toBe(-1)
+    expect(run({}, 'regex_substring', '___ abc123def', pattern, 1, 1, variable).code).toBe(-1)
     expect(run({}, 'regex_substring', '___', pattern, 1, 3, variable).code).toBe(-1)
     expect(written).toEqual(['abc', 'abc123def'])
   })
