@@ -44,13 +44,15 @@ export class LocalResponses {
   ): string {
     const { serverHeader } = this.#settings
     const server = serverHeader === '' ? '' : `${serverHeader}\r\n`
+    const body = options?.body ?? ''
+    const type =
+      body === '' || options?.contentType === undefined ? '' : `Content-Type: ${options.contentType}\r\n`
     return buildResponse(request, statusCode, reason, {
       toTag: statusCode === 100 ? '' : tag,
-      headers: wholeLines(options?.headers ?? '') + server,
+      headers: wholeLines(options?.headers ?? '') + type + server,
       copyRecordRoute: statusCode > 100 && statusCode < 300,
       topmostVia: answeredVia(request, flow, forceRport),
-      ...(options?.body !== undefined && { body: options.body }),
-      ...(options?.contentType !== undefined && { contentType: options.contentType }),
+      body,
     })
   }
 

@@ -94,3 +94,22 @@ ladder('case 25: a stray response is not forwarded', script('t_relay();'), async
   await alice.sendsText(stray)
   await bob.receivesNothing()
 })
+
+ladder(
+  "an answer's Content-Type stands before Server, as Kamailio writes it",
+  {
+    script: `
+loadmodule "sl.so"
+loadmodule "textops.so"
+server_header="Server: us"
+request_route {
+  set_reply_body("said", "text/plain");
+  sl_send_reply("200", "OK");
+}`,
+  },
+  async ({ alice, bob }) => {
+    await alice.sends(`MESSAGE ${bob.contact}`)
+    const { text } = (await alice.receives(200)).message
+    expect(text).toMatch(/\r\nContent-Type: text\/plain\r\nServer: us\r\nContent-Length: 4\r\n\r\nsaid$/)
+  },
+)
