@@ -226,6 +226,27 @@ describe('the outbox', () => {
   )
 })
 
+describe('the server does not answer', () => {
+  ladder(
+    "the device's message waits until the server registers again",
+    gsm,
+    founding(),
+    async ({ device, server }) => {
+      await server.registers()
+      await device.sends(`MESSAGE sip:1000@${routerAddress}`, { body: 'position 25.03 121.56' })
+      await server.receives('MESSAGE')
+      await device.receives('202 Accepted', { within: 40_000 })
+      await server.sends(`REGISTER sip:${routerAddress}`)
+      await server.receives(401)
+      await server.authenticates()
+      const message = await server.receives('MESSAGE')
+      await server.receives(200, { method: 'REGISTER' })
+      expect(message.body).toBe('position 25.03 121.56')
+      expect(message.header('From')).toContain('sip:2000@')
+    },
+  )
+})
+
 describe('somebody else has the port now', () => {
   for (const status of [404, 481]) {
     ladder(
