@@ -7,6 +7,7 @@ import {
   type RouteContext,
 } from '../../src/plugin/index.ts'
 import type { AddressRule, AddressTable } from './address-table.ts'
+import { allowRegister, allowRouting, allowUri, checkFileName, RuleFileTable } from './routing.ts'
 import { type AddressSources, parseAddressLine, readAddresses } from './sources.ts'
 import { findTrusted, readTrusted, type TrustedRule } from './trusted.ts'
 
@@ -47,16 +48,41 @@ const params = {
   reload_delta: ignored('reloading is not limited'),
   safe_file_load: ignored('a file with a wrong line is never taken'),
   trusted_cleanup_interval: ignored('old tables go at once'),
-  default_allow_file: ignored('files of rules are not read: allow_register() and friends do not exist here'),
-  default_deny_file: ignored('files of rules are not read: allow_register() and friends do not exist here'),
-  check_all_branches: ignored('files of rules are not read: allow_register() and friends do not exist here'),
-  allow_suffix: ignored('files of rules are not read: allow_register() and friends do not exist here'),
-  deny_suffix: ignored('files of rules are not read: allow_register() and friends do not exist here'),
+  default_allow_file: {
+    type: 'string',
+    default: 'permissions.allow',
+    doc: 'Rules that allow, for allow_routing() without a name: lines "FROM" : "REQUEST-URI".',
+  },
+  default_deny_file: {
+    type: 'string',
+    default: 'permissions.deny',
+    doc: 'Rules that deny what no rule allows.',
+  },
+  check_all_branches: { type: 'int', default: 1, doc: 'allow_routing() looks at further branches too.' },
+  allow_suffix: {
+    type: 'string',
+    default: '.allow',
+    doc: 'Of files that allow, if the script names both by one.',
+  },
+  deny_suffix: { type: 'string', default: '.deny', doc: 'Of files that deny.' },
 } as const satisfies Record<string, ParamDeclaration>
 
 const isAllowed = { 1: 'Yes.', '-1': 'No.' } as const
 const group = { name: 'group', type: 'int', doc: 'The group that is asked.' } as const
 const address = { name: 'address', type: 'string', doc: 'An address or host name.' } as const
+const file = {
+  name: 'file',
+  type: 'literal',
+  prepare: checkFileName,
+  doc: 'Both files without their suffixes, or the one that allows.',
+} as const
+const denyFile = {
+  name: 'deny file',
+  type: 'literal',
+  optional: true,
+  prepare: checkFileName,
+  doc: 'The one that denies.',
+} as const
 const port = { name: 'port', type: 'int', doc: 'A port; rules with port 0 match any.' } as const
 
 export default definePlugin({
@@ -102,6 +128,24 @@ export default definePlugin({
       returns: isAllowed,
       doc: 'Does table trusted let this source, or an address, send this?',
     },
+    allow_routing: {
+      in: ['request', 'failure'],
+      args: [{ ...file, optional: true }, denyFile],
+      returns: isAllowed,
+      doc: 'May this From have this Request-URI and these branches? By files of rules; without any all may.',
+    },
+    allow_register: {
+      in: ['request', 'failure'],
+      args: [file, denyFile],
+      returns: isAllowed,
+      doc: 'May this To have these Contacts? By files of rules.',
+    },
+    allow_uri: {
+      in: ['request', 'failure'],
+      args: [file, { name: 'uri', type: 'string', doc: 'A URI.' }],
+      returns: isAllowed,
+      doc: 'May this From have that URI? By files of rules.',
+    },
   },
   rpc: {
     'permissions.addressReload': {
@@ -129,6 +173,8 @@ export default definePlugin({
         tag: values.tag_col,
       },
     }
+    const ruleFiles = new RuleFileTable(host, { allow: values.allow_suffix, deny: values.deny_suffix })
+    const defaultRules = ruleFiles.read(values.default_allow_file, values.default_deny_file)
     let addresses = await readAddresses(sources)
     let trusted = await loadTrusted()
 
@@ -191,6 +237,14 @@ export default definePlugin({
           tagWith(context, rule.tag)
           return 1
         },
+        allow_routing: (context, first, second) =>
+          allowRouting(
+            context,
+            first === undefined ? defaultRules : ruleFiles.of(first, second),
+            values.check_all_branches !== 0,
+          ),
+        allow_register: (context, first, second) => allowRegister(context, ruleFiles.of(first, second)),
+        allow_uri: (context, first, uri) => allowUri(context, ruleFiles.of(first, undefined), uri),
       },
       rpc: {
         async 'permissions.addressReload'() {

@@ -7,6 +7,8 @@ import ipaddr from 'ipaddr.js'
 import { describe, expect, it, test } from 'vitest'
 import { AddressTable } from '../../plugins/permissions/address-table.ts'
 import permissions from '../../plugins/permissions/index.ts'
+import { parseRule } from '../../plugins/permissions/rules.ts'
+import { ladder } from '../../src/testing/index.ts'
 import { requestText } from './digest-client.ts'
 import { type BenchContext, createStand } from './stand.ts'
 
@@ -169,4 +171,78 @@ it('dumps have the shapes of Kamailio', async () => {
   expect(bench.rpc('permissions.domainDump')).toEqual([
     { table: 0, group: 3, item: { domain_name: 'example.com', port: 0, tag: 'tagD' } },
   ])
+})
+
+describe('files of rules, as measured on Kamailio 5.6.3', () => {
+  const script = (condition: string, more = '') => {
+    const directory = mkdtempSync(join(tmpdir(), 'viaduct-rules-'))
+    const base = join(directory, 'p')
+    writeFileSync(
+      `${base}.allow`,
+      [
+        '# comment',
+        'ALL : "^sip:361[0-9]*@abc\\.com$" EXCEPT "^sip:361[0-9]*3@abc\\.com$", "^sip:361[0-9]*4@abc\\.com$"',
+        '"^sip:bob@x$", "^sip:eve" : ALL  # whatever',
+      ].join('\n'),
+    )
+    writeFileSync(`${base}.deny`, 'ALL : ALL\n')
+    writeFileSync(`${base}.broken`, 'ALL ALL\n')
+    return {
+      script: `
+        loadmodule "tm.so"
+        loadmodule "sl.so"
+        loadmodule "permissions.so"
+        modparam("permissions", "default_allow_file", "${base}.allow")
+        modparam("permissions", "default_deny_file", "${base}.deny")
+        ${more}
+        request_route { if (${condition.replaceAll('BASE', base)}) sl_reply("200", "Yes"); else sl_reply("403", "No"); }`,
+    }
+  }
+  const cases: [string, string, string, string | null, string, number][] = [
+    ['allow_routing()', 'sip:3611@abc.com', 'sip:a@x', null, '', 200],
+    ['allow_routing()', 'sip:3613@abc.com', 'sip:a@x', null, '', 403],
+    ['allow_routing()', 'sip:3613@abc.com', 'sip:BOB@X', null, '', 200],
+    ['allow_routing("BASE")', 'sip:3611:pw@abc.com:5070;transport=udp', 'sip:a@x', null, '', 200],
+    // From counts as it stands.
+    ['allow_routing("BASE")', 'sip:3613@abc.com', 'sip:bob@x:5066;a=b', null, '', 403],
+    ['allow_routing("BASE")', 'sip:abc.com', 'sip:a@x', null, '', 403],
+    ['allow_register("BASE")', 'sip:x', 'sip:a@x', '<sip:3611@abc.com:5070;transport=udp>', '', 200],
+    ['allow_register("BASE")', 'sip:x', 'sip:a@x', '<sips:3611@abc.com>', '', 200],
+    ['allow_register("BASE")', 'sip:x', 'sip:a@x', '<sip:3611@abc.com>, <sip:9@z>', '', 403],
+    ['allow_register("BASE")', 'sip:x', 'sip:a@x', '*', '', 200],
+    ['allow_register("BASE")', 'sip:x', 'sip:a@x', null, '', 200],
+    ['allow_register("BASE.allow", "BASE.none")', 'sip:x', 'sip:a@x', '<sip:9@z>', '', 200],
+    ['allow_register("BASE.none")', 'sip:x', 'sip:a@x', '<sip:9@z>', '', 200],
+    ['allow_uri("BASE", "$hdr(X)")', 'sip:x', 'sip:a@x', null, 'sip:3611@ABC.com', 200],
+    ['allow_uri("BASE", "$hdr(X)")', 'sip:x', 'sip:a@x', null, 'sips:3611@abc.com', 403],
+    ['allow_uri("BASE", "$hdr(X)")', 'sip:x', 'sip:a@x', null, 'sip:3611@abc.com?x=y', 403],
+    ['allow_uri("BASE", "$hdr(X)")', 'sip:x', 'sip:a@x', null, 'nonsense', 403],
+    // What cannot be understood allows nothing.
+    ['allow_register("BASE.broken", "BASE.none")', 'sip:x', 'sip:a@x', '<sip:9@z>', '', 403],
+  ]
+  for (const [condition, uri, from, contact, x, status] of cases) {
+    ladder(
+      `${condition} ${uri} ${from} ${contact ?? ''} ${x}: ${status}`,
+      script(condition),
+      async ({ alice }) => {
+        await alice.sends(`REGISTER ${uri}`, {
+          headers: { From: `<${from}>;tag=1`, To: `<${from}>`, Contact: contact, ...(x !== '' && { X: x }) },
+        })
+        await alice.receives(status)
+      },
+    )
+  }
+
+  test.each([
+    '"a" "b"',
+    'ALL',
+    'ALL :',
+    '"(" : ALL',
+    'ALL : b',
+    'ALL : "a" EXCEPT',
+    '"a", : ALL',
+    '"a : ALL',
+  ])('%s is no rule', (line) => {
+    expect(() => parseRule(line)).toThrow()
+  })
 })
