@@ -178,9 +178,11 @@ export const coreGlobals: Readonly<Record<string, GlobalDeclaration>> = {
   ),
   advertised_port: int(0, 'Port in our Via and Record-Route where a listen statement advertises none.'),
   listen_backlog: ignored('int', noTcp, 'Connections that wait to be accepted.'),
-  maxbuffer: int(0, 'Bytes asked for as the receive buffer of UDP sockets; 0 leaves the system’s.', [
-    'maxbuffer_size',
-  ]),
+  maxbuffer: int(
+    0,
+    'Bytes asked for as the receive buffer of UDP sockets; 0 is a mebibyte. The system may allow less.',
+    ['maxbuffer_size'],
+  ),
   sendbuffer: ignored('int', 'the system’s send buffer is used', 'Bytes of the send buffer of UDP sockets.', [
     'maxsndbuffer',
   ]),

@@ -45,6 +45,6 @@ export interface Network {
 }
 
 export interface NetworkOptions {
-  /** Kamailio's maxbuffer: bytes asked for as the receive buffer; 0 leaves the system's. */
+  /** Kamailio's maxbuffer: bytes asked for as the receive buffer; 0: limits.receiveBufferBytes. */
   receiveBufferBytes: number
 }

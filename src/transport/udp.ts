@@ -70,7 +70,7 @@ class UdpSocket {
       type: isIpv6 ? 'udp6' : 'udp4',
       // An IPv4 device must not appear as ::ffff:192.0.2.1 on the IPv6 socket beside its own on the IPv4 one.
       ...(isIpv6 && { ipv6Only: true }),
-      ...(options.receiveBufferBytes > 0 && { recvBufferSize: options.receiveBufferBytes }),
+      recvBufferSize: options.receiveBufferBytes || limits.receiveBufferBytes,
       // Destinations are always literal addresses: no look-up, no thread pool.
       lookup: (address, _options, done) => done(null, address, isIpv6 ? 6 : 4),
     })
