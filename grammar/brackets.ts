@@ -40,36 +40,84 @@ export function balanceBrackets(tokens: ScriptToken[], report: Report): ScriptTo
   return balanceBraces(tokens, report)
 }
 
-function balanceBraces(tokens: ScriptToken[], report: Report): ScriptToken[] {
-  const balanced: ScriptToken[] = []
-  let open: OpenBrace[] = []
-  let suspect: OpenBrace | null = null
-  let lineStart: ScriptToken | undefined
-  tokens.forEach((token, at) => {
-    if (lineStart?.span.line !== token.span.line) lineStart = token
-    const indent = lineStart.span.column
-    if (open.length > 0 && startsItem(token, tokens[at + 1])) {
-      reportMissing(suspect ?? open.at(-1), token.span, report)
-      for (const _ of open) balanced.push(closingBrace(token))
-      open = []
+function balanceBraces(tokens: readonly ScriptToken[], report: Report): ScriptToken[] {
+  const balancer = new Balancer(report)
+  for (const [at, token] of tokens.entries()) balancer.add(token, tokens[at + 1])
+  const balanced = balancer.end()
+  return balanced.every((token, index) => token.startOffset === index) ? balanced : renumber(balanced)
+}
+
+class Balancer {
+  readonly #report: Report
+  readonly #balanced: ScriptToken[] = []
+  #open: OpenBrace[] = []
+  /** The first `{` whose `}` stands further left than it should: the missing one belongs before that. */
+  #suspect: OpenBrace | null = null
+  #lineStart: ScriptToken | undefined
+  /** Where the `}` of the last block stands that was closed, unless another item has begun since. */
+  #lastClosed = -1
+
+  constructor(report: Report) {
+    this.#report = report
+  }
+
+  add(token: ScriptToken, next: ScriptToken | undefined): void {
+    if (this.#lineStart?.span.line !== token.span.line) this.#lineStart = token
+    if (startsItem(token, next)) this.#beginItem(token)
+    if (token.tokenType === RCurly) this.#close(token)
+    else {
+      if (token.tokenType === LCurly) this.#open.push({ token, indent: this.#lineStart.span.column })
+      this.#balanced.push(token)
     }
-    if (open.length === 0) suspect = null
-    if (token.tokenType === LCurly) open.push({ token, indent })
-    if (token.tokenType !== RCurly) {
-      balanced.push(token)
+  }
+
+  end(): ScriptToken[] {
+    const last = this.#balanced.at(-1)
+    if (this.#open.length > 0 && last !== undefined) this.#closeAll(last, null)
+    return this.#balanced
+  }
+
+  #beginItem(token: ScriptToken): void {
+    if (this.#open.length > 0) this.#closeAll(token, token.span)
+    this.#lastClosed = -1
+  }
+
+  /** Braces that are missing are put in. One that a string or comment without its end has swallowed is no mistake. */
+  #closeAll(at: ScriptToken, before: Span | null): void {
+    const isSwallowed = this.#report.has('syntax/unclosed-comment') || this.#balanced.some(holdsBrace)
+    if (!isSwallowed) reportMissing(this.#suspect ?? this.#open.at(-1), before, this.#report)
+    for (const _ of this.#open) this.#balanced.push(closingBrace(at))
+    this.#open = []
+    this.#suspect = null
+  }
+
+  #close(token: ScriptToken): void {
+    const opened = this.#open.pop()
+    if (opened === undefined) {
+      this.#closeAgain(token)
       return
     }
-    const opened = open.pop()
-    if (opened === undefined) reportExtra(token, report)
-    else balanced.push(token)
-    if (opened !== undefined && lineStart === token && indent < opened.indent) suspect ??= opened
-  })
-  const last = tokens.at(-1)
-  if (open.length > 0 && last !== undefined) {
-    reportMissing(suspect ?? open.at(-1), null, report)
-    for (const _ of open) balanced.push(closingBrace(last))
+    const isFirstOfLine = this.#lineStart === token
+    if (isFirstOfLine && token.span.column < opened.indent) this.#suspect ??= opened
+    if (this.#open.length === 0) {
+      this.#suspect = null
+      this.#lastClosed = this.#balanced.length
+    }
+    this.#balanced.push(token)
   }
-  return balanced.every((token, index) => token.startOffset === index) ? balanced : renumber(balanced)
+
+  /** A route that is closed twice goes on to the second `}`: the first one is too many. */
+  #closeAgain(token: ScriptToken): void {
+    const [first] = this.#lastClosed === -1 ? [] : this.#balanced.splice(this.#lastClosed, 1)
+    reportExtra(token, first, this.#report)
+    if (first === undefined) return
+    this.#lastClosed = this.#balanced.length
+    this.#balanced.push(token)
+  }
+}
+
+function holdsBrace({ image, isIncomplete }: ScriptToken): boolean {
+  return isIncomplete && image.length > 1 && image.includes('}')
 }
 
 /**
@@ -101,17 +149,23 @@ function reportMissing(brace: OpenBrace | undefined, before: Span | null, report
   )
 }
 
-function reportExtra(token: ScriptToken, report: Report): void {
-  report.error(
-    'syntax/extra-brace',
-    'this `}` closes nothing',
-    token.span,
-    'all blocks before it are closed; is there one too many?',
-  )
+function reportExtra(token: ScriptToken, closed: ScriptToken | undefined, report: Report): void {
+  const hint =
+    closed === undefined
+      ? 'all blocks before it are closed; is there one too many?'
+      : `the route ends at line ${closed.span.line}, column ${closed.span.column} already; is that \`}\` one too many?`
+  report.error('syntax/extra-brace', 'this `}` closes nothing', token.span, hint)
 }
 
 function closingBrace(at: ScriptToken): ScriptToken {
-  return { ...at, image: '}', value: '}', tokenType: RCurly, tokenTypeIdx: RCurly.tokenTypeIdx ?? 0 }
+  return {
+    ...at,
+    isIncomplete: true,
+    image: '}',
+    value: '}',
+    tokenType: RCurly,
+    tokenTypeIdx: RCurly.tokenTypeIdx ?? 0,
+  }
 }
 
 function renumber(tokens: readonly ScriptToken[]): ScriptToken[] {

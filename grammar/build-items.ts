@@ -4,7 +4,7 @@ import { buildVariable } from './build-expressions.ts'
 import { buildRoute } from './build-routes.ts'
 import { type BuildContext, nodeOf, nodesOf, onlyChild, spanOf, textOf, tokenOf } from './cst.ts'
 import { spanBetween } from './source.ts'
-import type { ScriptToken } from './tokens.ts'
+import { type ScriptToken, Transport } from './tokens.ts'
 
 /** What stands outside of routes: settings, sockets, modules. An item that is incomplete is left out. */
 export function buildItem(context: BuildContext, node: CstNode): readonly Item[] {
@@ -67,7 +67,9 @@ function buildConstant(context: BuildContext, node: CstNode): Constant | null {
   const isSingle = words !== undefined && tokenOf(words, 'AnyWord') === undefined
   const number = isSingle ? numberOf(tokenOf(words, 'PlainWord')) : null
   if (number !== null) return { kind: 'number', value: minus === undefined ? number : -number, span }
-  if (minus === undefined) return { kind: 'word', value: hostText(context, host), span }
+  const word = hostText(context, host)
+  if (word === '') return null
+  if (minus === undefined) return { kind: 'word', value: word, span }
   context.report.error('syntax/negative', 'only a number can be negative', span, 'remove the minus sign')
   return null
 }
@@ -125,6 +127,13 @@ interface SocketAddress {
 /** More than one for a multi-homed address in parentheses. */
 function buildSocketAddress(context: BuildContext, node: CstNode): readonly SocketAddress[] {
   const transport = tokenOf(node, 'transport')
+  if (transport !== undefined && transport.tokenType !== Transport)
+    context.report.error(
+      'syntax/transport',
+      `there is no transport ${transport.image}`,
+      transport.span,
+      'udp, tcp, tls, sctp, ws or wss',
+    )
   const port = numberOf(tokenOf(node, 'port')) ?? 0
   if (port > 65_535)
     context.report.error('syntax/port', 'there is no such port', spanOf(context, node), '1 to 65535')
@@ -141,6 +150,7 @@ function hostText(context: BuildContext, node: CstNode): string {
 }
 
 function buildSocketBlock(context: BuildContext, node: CstNode): readonly SocketBlock[] {
+  if (tokenOf(node, 'LCurly') === undefined) return []
   const attributes = nodesOf(node, 'socketAttribute').flatMap((attribute) => {
     const name = tokenOf(attribute, 'name')
     const address = nodeOf(attribute, 'socketAddress')

@@ -25,7 +25,8 @@ export function buildBlock(context: BuildContext, node: CstNode): Block {
 function isEmpty(node: CstNode): boolean {
   const open = tokenOf(node, 'LCurly')
   const close = tokenOf(node, 'RCurly')
-  return open !== undefined && close !== undefined && close.startOffset === open.startOffset + 1
+  if (open === undefined || close === undefined || close.isIncomplete) return false
+  return close.startOffset === open.startOffset + 1
 }
 
 function buildStatements(context: BuildContext, nodes: readonly CstNode[]): Statement[] {
@@ -184,8 +185,10 @@ function buildCase(context: BuildContext, node: CstNode): SwitchCase {
 function buildLabel(context: BuildContext, node: CstNode): SwitchCase['label'] {
   const regex = tokenOf(node, 'regex')
   if (regex !== undefined) return { kind: 'regex', value: String(regex.value) }
-  const expression = buildExpression(context, nodeOf(node, 'expression'))
-  if (expression === null) return null
+  const written = nodeOf(node, 'expression')
+  if (written === undefined) return null
+  const expression = buildExpression(context, written)
+  if (expression === null) return label('')
   const value = constantOf(expression)
   if (value !== null) return label(value)
   context.report.error(

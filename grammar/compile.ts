@@ -13,7 +13,7 @@ import type {
   ParsedScript,
   Program,
 } from './program.ts'
-import { Report } from './report.ts'
+import { inReadingOrder, Report } from './report.ts'
 import { resolveStatements } from './resolve-statement.ts'
 import { resolveFormat, writtenText } from './resolve-variable.ts'
 import type { ResolvedExpression, ResolvedRoute } from './resolved.ts'
@@ -63,6 +63,10 @@ class Parsed implements ParsedScript {
   get diagnostics(): readonly Diagnostic[] {
     return this.file.diagnostics
   }
+
+  get files(): readonly string[] {
+    return this.file.files
+  }
 }
 
 function compileParsed(
@@ -96,12 +100,17 @@ function compileParsed(
     listens: resolveListens(items, report),
     aliases: resolveAliases(items),
   }
-  checkScript(file.script, resolver)
-  const diagnostics = [...file.diagnostics, ...inOrder(report.diagnostics, file.files)]
-  const isWrong = diagnostics.some(({ severity }) => severity === 'error') || declarations.includes(null)
-  if (isWrong) return { program: null, diagnostics }
+  const isUnderstood = !file.diagnostics.some(isError)
+  // What a syntax error has swallowed may be the very call of a route that seems to be unused.
+  if (isUnderstood) checkScript(file.script, resolver)
+  const diagnostics = inReadingOrder([...file.diagnostics, ...report.diagnostics], file.files)
+  if (!isUnderstood || report.hasErrors || declarations.includes(null)) return { program: null, diagnostics }
   const program = makeProgram(file, settings, routes, parameters, resolver)
   return { program, diagnostics }
+}
+
+function isError({ severity }: Diagnostic): boolean {
+  return severity === 'error'
 }
 
 type Settings = Pick<Program, 'globals' | 'flags' | 'customGlobals' | 'listens' | 'aliases'>
@@ -206,10 +215,4 @@ function resolveRoutes(blocks: readonly RouteBlock[], resolver: Resolver): Resol
   }
   resolver.routeKind = null
   return [...routes.values()]
-}
-
-/** By file in the order of reading, then by place. */
-function inOrder(diagnostics: readonly Diagnostic[], files: readonly string[]): Diagnostic[] {
-  const fileOf = ({ span }: Diagnostic) => (span === null ? -1 : files.indexOf(span.file))
-  return diagnostics.toSorted((a, b) => fileOf(a) - fileOf(b) || (a.span?.start ?? 0) - (b.span?.start ?? 0))
 }

@@ -95,8 +95,23 @@ function codeFrame(line: string, span: Span, message: string, paint: Paint, all:
   ]
 }
 
-function excerpt(line: string, span: Span): { text: string; indent: string; carets: number } {
-  const offset = span.column - 1
+/** Scripts are read octet by octet, but people write their comments in UTF-8. */
+function asWritten(octets: string): string {
+  return Buffer.from(octets, 'latin1').toString('utf8')
+}
+
+function isUtf8(line: string): boolean {
+  return /[\u0080-\u00ff]/.test(line) && !/[^\0-\u00ff]/.test(line) && !asWritten(line).includes('\ufffd')
+}
+
+function excerpt(octets: string, place: Span): { text: string; indent: string; carets: number } {
+  if (!isUtf8(octets)) return cut(octets, place.column - 1, place.end - place.start)
+  const offset = asWritten(octets.slice(0, place.column - 1)).length
+  const length = asWritten(octets.slice(place.column - 1, place.column - 1 + place.end - place.start)).length
+  return cut(asWritten(octets), offset, length)
+}
+
+function cut(line: string, offset: number, length: number): { text: string; indent: string; carets: number } {
   const from = line.length > frameCharactersMax ? Math.max(0, offset - 40) : 0
   const text = line.slice(from, from + frameCharactersMax)
   const before = text.slice(0, offset - from)
@@ -105,7 +120,7 @@ function excerpt(line: string, span: Span): { text: string; indent: string; care
     text,
     // A tab stays a tab, so that the carets stand where the terminal puts the text.
     indent: before.replace(/[^\t]/g, ' '),
-    carets: Math.min(Math.max(1, span.end - span.start), room),
+    carets: Math.min(Math.max(1, length), room),
   }
 }
 

@@ -36,6 +36,7 @@ export function readLexeme(text: string, at: number): Lexeme {
   const character = text.charAt(at)
   if (character === '"') return readDoubleQuoted(text, at)
   if (character === "'") return readSingleQuoted(text, at)
+  if (character === '\u00e2') return readCurlyQuoted(text, at) ?? readPunctuation(text, at)
   if (character === '$') return readVariable(text, at)
   if (character === '@') return readSelect(text, at)
   return readIpv6(text, at) ?? readWord(text, at) ?? readPunctuation(text, at)
@@ -130,8 +131,15 @@ const unclosedString: LexicalProblem = {
 /** What stops a search for the end of a string that somebody forgot to close: better than the end of the file. */
 function unclosed(text: string, at: number): Lexeme {
   const newline = text.indexOf('\n', at)
-  const end = newline === -1 ? text.length : newline
+  const end = beforeClosing(text, at + 1, newline === -1 ? text.length : newline)
   return { type: StringToken, end, value: text.slice(at + 1, end), problem: unclosedString }
+}
+
+/** For recovery: `);` and `) {` at the end of the line belong to what the string stands in. */
+function beforeClosing(text: string, from: number, lineEnd: number): number {
+  let end = lineEnd
+  while (end > from && ');{ \t\r'.includes(text.charAt(end - 1))) end--
+  return end
 }
 
 function readSingleQuoted(text: string, at: number): Lexeme {
@@ -146,6 +154,7 @@ function readDoubleQuoted(text: string, at: number): Lexeme {
   for (let here = start; here < text.length; ) {
     const character = text.charAt(here)
     if (character === '"') {
+      if (isRunaway(text, at, here)) return unclosed(text, at)
       parts.push(text.slice(start, here))
       return { type: StringToken, end: here + 1, value: parts.join('') }
     }
@@ -162,6 +171,35 @@ function readDoubleQuoted(text: string, at: number): Lexeme {
     start = here = escaped.end
   }
   return unclosed(text, at)
+}
+
+/** What no token that may follow a string begins with, so that the quote before it opens another string. */
+const insideOfString = /[A-Za-z0-9_$@'<([{^%*.?\\-]/
+
+/**
+ * A string may go over lines, but if its last quote stands right before a word, then that quote opens the next
+ * string, and the one that is missing belongs to the line where this one began.
+ */
+function isRunaway(text: string, from: number, close: number): boolean {
+  if (!insideOfString.test(text.charAt(close + 1))) return false
+  const newline = text.indexOf('\n', from)
+  return newline !== -1 && newline < close
+}
+
+/** The six curly quotes in UTF-8, as a script that is read octet by octet shows them. */
+const curlyQuoted = /\u00e2\u0080[\u0098-\u009e]([^\n"]*?)(?:\u00e2\u0080[\u0098-\u009e]|"|(?=\n|$))/y
+
+/** For recovery, what stands between them is the string that was meant. */
+function readCurlyQuoted(text: string, at: number): Lexeme | null {
+  curlyQuoted.lastIndex = at
+  const match = curlyQuoted.exec(text)
+  if (match === null) return null
+  const problem = {
+    code: 'syntax/typographic-quotes',
+    message: 'these are the quotes of a word processor',
+    hint: 'write straight ones: "..."',
+  }
+  return { type: StringToken, end: at + match[0].length, value: match[1] ?? '', problem }
 }
 
 const simpleEscapes: ReadonlyMap<string, string> = new Map([

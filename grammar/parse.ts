@@ -1,6 +1,5 @@
 import type { CstNode, IRecognitionException } from 'chevrotain'
 import type { LoadModule, Script } from './ast.ts'
-import { bounds } from './bounds.ts'
 import { balanceBrackets } from './brackets.ts'
 import { buildAst } from './build-ast.ts'
 import { unquote } from './defines.ts'
@@ -10,7 +9,7 @@ import { moduleName } from './module-name.ts'
 import { parseTokens } from './parser.ts'
 import { type Preprocessed, preprocess } from './preprocess.ts'
 import type { CompileHost, ModuleRequest } from './program.ts'
-import { Report } from './report.ts'
+import { inReadingOrder, Report } from './report.ts'
 import { reportSyntaxErrors, spoiltStatements } from './syntax-errors.ts'
 import type { ScriptToken } from './tokens.ts'
 
@@ -43,7 +42,7 @@ export function parseFile(path: string, host: CompileHost): ParsedFile {
   const modules = findModules(script, preprocessed, host, report)
   return {
     script,
-    diagnostics: inOrder(report.diagnostics, preprocessed.files),
+    diagnostics: inReadingOrder(report.diagnostics, preprocessed.files),
     modules,
     defines: preprocessed.defines,
     files: preprocessed.files,
@@ -112,13 +111,4 @@ function evaluateName(
 
 function unquoted(text: string | undefined): string | null {
   return text === undefined ? null : unquote(text)
-}
-
-/** By file in the order of reading, then by place; and not more than anybody wants to read. */
-function inOrder(diagnostics: readonly Diagnostic[], files: readonly string[]): Diagnostic[] {
-  const fileOrder = new Map(files.map((file, index) => [file, index]))
-  const fileOf = ({ span }: Diagnostic) => (span === null ? -1 : (fileOrder.get(span.file) ?? files.length))
-  return diagnostics
-    .toSorted((a, b) => fileOf(a) - fileOf(b) || (a.span?.start ?? 0) - (b.span?.start ?? 0))
-    .slice(0, bounds.diagnosticsMax)
 }

@@ -10,26 +10,22 @@ import {
   isDirective,
   runDirective,
 } from './directives.ts'
-import { type Lexeme, readLexeme } from './lexer.ts'
-import { moduleName } from './module-name.ts'
+import { type Lexeme, type LexicalProblem, readLexeme } from './lexer.ts'
 import type { CompileHost } from './program.ts'
 import type { Report } from './report.ts'
-import { SourceFile, type Span, spanBetween } from './source.ts'
+import { SourceFile, type Span } from './source.ts'
 import { Substitutions } from './substitutions.ts'
 import { suggest } from './suggest.ts'
+import { TokenList } from './token-list.ts'
 import {
   contextualWords,
-  EventRoute,
+  Else,
+  elseIfWords,
   Identifier,
-  LBracket,
-  LoadModule,
-  LoadModuleX,
-  LParen,
+  If,
   numberWords,
-  RBracket,
   type ScriptToken,
   StringToken,
-  Variable,
   wordTokens,
 } from './tokens.ts'
 
@@ -68,27 +64,22 @@ class Preprocessor implements DirectiveContext {
   readonly substitutions = new Substitutions()
   readonly conditions = new Conditions()
   readonly #inputs: Input[] = []
-  readonly #tokens: ScriptToken[] = []
+  readonly #list: TokenList
   readonly #files: string[] = []
   #filesRead = 0
   #expansions = 0
-  /** Between the brackets of event_route[...], where Kamailio expands nothing. */
-  #isEventName = false
-  /** Something other than a token stands before the next one. */
-  #spaced = false
-  /** The last token, if it is a double-quoted string that may still grow. */
-  #openString: ScriptToken | null = null
 
   constructor(host: CompileHost, report: Report) {
     this.host = host
     this.report = report
     this.defines = Defines.predefined(host)
+    this.#list = new TokenList(this.defines, this.substitutions, report)
   }
 
   run(path: string): Preprocessed {
     this.#readFile(path, null, true)
     for (let input = this.#inputs.at(-1); input !== undefined; input = this.#inputs.at(-1)) this.#step(input)
-    this.#closeString()
+    this.#list.closeString()
     for (const level of this.conditions.unclosed())
       this.report.error(
         'preprocessor/unclosed-condition',
@@ -96,7 +87,7 @@ class Preprocessor implements DirectiveContext {
         level.span,
         'nothing may follow #!else and #!endif on their line, not even a comment',
       )
-    return { tokens: this.#tokens, defines: this.defines.all(), files: this.#files }
+    return { tokens: this.#list.tokens, defines: this.defines.all(), files: this.#files }
   }
 
   isReserved(name: string): boolean {
@@ -112,22 +103,21 @@ class Preprocessor implements DirectiveContext {
       return
     }
     const blanks = blankEnd(input.text, input.position)
-    if (blanks > input.position) this.#spaced = true
+    if (blanks > input.position) this.#list.noteBlanks()
     input.position = blanks
     const { text, position } = input
     if (position >= text.length) this.#inputs.pop()
     else if (text.startsWith('/*', position)) this.#skipBlockComment(input)
     else if (text.startsWith('//', position)) this.#skipLine(input)
     else if (text.startsWith('#', position)) this.#readHash(input)
-    else if (text.startsWith('!!', position) && this.#runDirectiveAt(input)) this.#spaced = true
+    else if (text.startsWith('!!', position) && this.#runDirectiveAt(input)) this.#list.noteBlanks()
     else this.#readToken(input)
   }
 
   // --- comments and directives
 
   #skipBlockComment(input: Input): void {
-    this.#closeString()
-    this.#spaced = true
+    this.#list.noteBreak()
     const start = input.position
     const end = blockCommentEnd(input.text, start)
     if (end !== -1) {
@@ -145,8 +135,7 @@ class Preprocessor implements DirectiveContext {
 
   /** A comment that begins in a define goes on in the line where the define is used. */
   #skipLine(input: Input): void {
-    this.#closeString()
-    this.#spaced = true
+    this.#list.noteBreak()
     const newline = input.text.indexOf('\n', input.position)
     input.position = newline === -1 ? input.text.length : newline
     if (input.file !== null || newline !== -1) return
@@ -156,7 +145,7 @@ class Preprocessor implements DirectiveContext {
   }
 
   #readHash(input: Input): void {
-    if (this.#runDirectiveAt(input)) this.#spaced = true
+    if (this.#runDirectiveAt(input)) this.#list.noteBlanks()
     else this.#skipLine(input)
   }
 
@@ -167,7 +156,7 @@ class Preprocessor implements DirectiveContext {
     const directive = directiveAt(file, input.position)
     if (directive === null) return false
     if (includeWords.has(directive.word)) {
-      this.#closeString()
+      this.#list.closeString()
       input.position = directive.from
       this.#include(input, directive.word, directive.span)
       return true
@@ -177,7 +166,7 @@ class Preprocessor implements DirectiveContext {
       return false
     }
     if (this.#isOnlyComment(directive)) return false
-    this.#closeString()
+    this.#list.closeString()
     input.position = runDirective(directive, this)
     return true
   }
@@ -209,7 +198,7 @@ class Preprocessor implements DirectiveContext {
 
   /** Goes to the next directive that can end the skipped part, wherever in a line it stands, comments included. */
   #skip(input: Input, file: SourceFile): void {
-    this.#spaced = true
+    this.#list.noteBlanks()
     for (let at = prefixFrom(input.text, input.position); at !== -1; at = prefixFrom(input.text, at + 1)) {
       const directive = directiveAt(file, at)
       if (directive === null || !conditionWords.has(directive.word)) continue
@@ -288,23 +277,34 @@ class Preprocessor implements DirectiveContext {
     input.position = lexeme.end
     const span = this.#span(input, start, lexeme.end)
     const { problem } = lexeme
-    if (problem !== undefined) this.report.error(problem.code, problem.message, span, problem.hint)
+    if (problem !== undefined) this.report.error(problem.code, problem.message, span, this.#hintOf(problem))
     if (lexeme.type === Identifier) {
       const word = String(lexeme.value)
       if (includeWords.has(word)) {
-        this.#closeString()
+        this.#list.closeString()
         this.#include(input, word, span)
         return
       }
       if (this.#expand(word, span)) return
+      if (elseIfWords.has(word)) {
+        this.#emitElseIf(word, span)
+        return
+      }
     }
     this.#emit(lexeme, input.text.slice(start, lexeme.end), span)
+  }
+
+  /** Behind a quote that is missing, inside and outside change places up to the last quote of the file. */
+  #hintOf({ code, hint }: LexicalProblem): string {
+    const runaway = code === 'syntax/unclosed-string' ? this.#list.stringOverLines() : undefined
+    if (runaway === undefined) return hint
+    return `the string at line ${runaway.line}, column ${runaway.column} goes on to the next line: is its quote missing?`
   }
 
   /** True if the word is a define: its text is what is read next. */
   #expand(name: string, span: Span): boolean {
     const text = this.defines.get(name)
-    if (text === undefined || this.#isEventName || this.isReserved(name)) return false
+    if (text === undefined || this.#list.isEventName || this.isReserved(name)) return false
     const names = this.#inputs.flatMap((input) => (input.origin?.via === undefined ? [] : [input.origin.via]))
     if (names.includes(name) || names.length >= bounds.expansionDepthMax) {
       this.report.error(
@@ -322,66 +322,18 @@ class Preprocessor implements DirectiveContext {
   }
 
   #emit(lexeme: Lexeme, image: string, span: Span): void {
-    const isDoubleQuoted = image.startsWith('"')
-    if (isDoubleQuoted && this.#openString !== null) {
-      this.#openString.value = `${this.#openString.value}${lexeme.value}`
-      this.#openString = this.#replaceLast(this.#openString, spanBetween(this.#openString.span, span))
-      return
-    }
-    this.#closeString()
-    if (this.#tokens.length >= bounds.tokensMax) {
-      this.#stop(span)
-      return
-    }
-    const token = makeToken(lexeme, image, this.#tokens.length, span, this.#spaced)
-    this.#noteEventName(token)
-    this.#tokens.push(token)
-    this.#spaced = false
-    if (isDoubleQuoted) this.#openString = token
-    else if (lexeme.type === StringToken || lexeme.type === Variable) this.#substitute(token)
+    if (this.#list.isFull) this.#stop(span)
+    else this.#list.add(lexeme, image, span)
   }
 
-  #noteEventName(token: ScriptToken): void {
-    if (token.tokenType === LBracket) this.#isEventName = this.#tokens.at(-1)?.tokenType === EventRoute
-    if (token.tokenType === RBracket) this.#isEventName = false
-  }
-
-  #replaceLast(token: ScriptToken, span: Span): ScriptToken {
-    const grown = { ...token, span }
-    this.#tokens[this.#tokens.length - 1] = grown
-    return grown
-  }
-
-  /** A double-quoted string is complete once something other than blanks and strings follows. */
-  #closeString(): void {
-    const token = this.#openString
-    if (token === null) return
-    this.#openString = null
-    this.#substitute(token)
-    this.#defineModule(token)
-  }
-
-  #substitute(token: ScriptToken): void {
-    if (this.substitutions.isEmpty) return
-    const text = this.substitutions.apply(String(token.value))
-    if (text !== null) {
-      token.value = text
-      return
-    }
-    this.report.error(
-      'preprocessor/substitution-grows',
-      'the #!subst rules make this text too long',
-      token.span,
-      `at most ${bounds.substitutedCharactersMax} characters`,
-    )
-  }
-
-  /** `loadmodule "tm.so"` defines MOD_tm for what follows. */
-  #defineModule(token: ScriptToken): void {
-    const before = this.#tokens[this.#tokens.length - 2]
-    const keyword = before?.tokenType === LParen ? this.#tokens[this.#tokens.length - 3] : before
-    if (keyword?.tokenType !== LoadModule && keyword?.tokenType !== LoadModuleX) return
-    this.defines.replace(`MOD_${moduleName(String(token.value))}`, '')
+  /** One mistake, and what was meant is clear: the rest of the script is read as if it stood there. */
+  #emitElseIf(word: string, span: Span): void {
+    this.report.error('syntax/unknown-word', `there is no \`${word}\``, span, 'write else if (...)')
+    for (const [type, image] of [
+      [Else, 'else'],
+      [If, 'if'],
+    ] as const)
+      this.#emit({ type, end: 0, value: image }, image, span)
   }
 
   #stop(span: Span): void {
@@ -403,17 +355,3 @@ class Preprocessor implements DirectiveContext {
 
 /** First lines that choose Kamailio's or its ancestors' ways; we have Kamailio's only. */
 const dialects: ReadonlySet<string> = new Set(['KAMAILIO', 'OPENSER', 'SER', 'MAXCOMPAT', 'ALL'])
-
-/** The index takes the place of offsets: Chevrotain computes a node's location from them, and build-ast its span. */
-function makeToken(lexeme: Lexeme, image: string, index: number, span: Span, spaced: boolean): ScriptToken {
-  return {
-    image,
-    startOffset: index,
-    endOffset: index,
-    tokenType: lexeme.type,
-    tokenTypeIdx: lexeme.type.tokenTypeIdx ?? 0,
-    span,
-    value: lexeme.value,
-    spaced,
-  }
-}

@@ -191,6 +191,8 @@ export interface LinkedProgram {
 export interface ParsedScript {
   readonly modules: readonly ModuleRequest[]
   readonly diagnostics: readonly Diagnostic[]
+  /** That were read, in order. */
+  readonly files: readonly string[]
 }
 
 /**

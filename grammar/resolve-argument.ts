@@ -234,12 +234,13 @@ export function useRoute(resolver: Resolver, kind: RouteKind, name: string, span
   const found = names.filter((route) => route === name || (kind === 'event' && route.endsWith(`:${name}`)))
   for (const route of found) resolver.used.add(`${kind} ${route}`)
   if (found.length > 0) return true
-  const hint = didYouMean(
-    suggest(
-      name,
-      names.filter((route) => route !== ''),
-    ),
+  const meant = suggest(
+    name,
+    names.filter((route) => route !== ''),
   )
+  // One mistake: the route that was meant is not reported as unused too.
+  if (meant !== null) resolver.used.add(`${kind} ${meant}`)
+  const hint = didYouMean(meant)
   resolver.report.error('script/unknown-route', `there is no ${blockNames[kind]}[${name}]`, span, hint)
   return false
 }

@@ -1,5 +1,5 @@
 import type { Binary, Call, Condition, Expression } from './ast.ts'
-import { compilePattern, constantText, resolveArgument, useRoute } from './resolve-argument.ts'
+import { blockNames, compilePattern, constantText, resolveArgument, useRoute } from './resolve-argument.ts'
 import { didYouMean, resolveTarget, resolveVariable, writtenText } from './resolve-variable.ts'
 import {
   Kind,
@@ -131,8 +131,9 @@ function findFunction(resolver: Resolver, call: Call, count: number): FunctionSy
   }
   const allowed = fitting.find((symbol) => isAllowed(resolver, symbol))
   if (allowed !== undefined) return allowed
-  const kinds = [...new Set(fitting.flatMap(({ declaration }) => declaration.in))].join(', ')
-  const message = `${call.name} cannot be used in this kind of route, only in: ${kinds}`
+  const kinds = new Set(fitting.flatMap(({ declaration }) => declaration.in))
+  const here = resolver.routeKind === null ? 'here' : `in ${blockNames[resolver.routeKind]}`
+  const message = `${call.name} cannot be used ${here}, only in ${[...kinds].map((kind) => blockNames[kind]).join(', ')}`
   resolver.report.error('script/wrong-route-kind', message, call.nameSpan)
   return null
 }
@@ -253,10 +254,16 @@ function refuseText(resolver: Resolver, operand: ResolvedExpression, operator: s
   resolver.report.error('script/type-mismatch', message, span, 'write (int) before it, or use a number')
 }
 
-function refuseInt(resolver: Resolver, operand: ResolvedExpression, operator: string, span: Span): void {
+function refuseInt(
+  resolver: Resolver,
+  operand: ResolvedExpression,
+  operator: string,
+  span: Span,
+  hint = 'write (str) before it, or use a string',
+): void {
   if (!isStatic(operand, Kind.int)) return
   const message = `${operator} needs a string here, and this is a number`
-  resolver.report.error('script/type-mismatch', message, span, 'write (str) before it, or use a string')
+  resolver.report.error('script/type-mismatch', message, span, hint)
 }
 
 /** Variables never count: what they hold is known at run time only. */
@@ -265,7 +272,9 @@ function isStatic(expression: ResolvedExpression, kind: number): boolean {
 }
 
 function resolveMatch(resolver: Resolver, binary: Binary, subject: ResolvedExpression): ResolvedExpression {
-  refuseInt(resolver, subject, '=~', binary.left.span)
+  const isNegated = binary.left.type === 'unary' && binary.left.operator === '!'
+  const hint = isNegated ? '! is computed before =~: write !(... =~ ...)' : undefined
+  refuseInt(resolver, subject, '=~', binary.left.span, hint)
   if (binary.right.type === 'string') {
     const pattern = compilePattern(resolver, binary.right.value, true, binary.right.span)
     return pattern === null ? nothing : { op: 'match', subject, pattern }

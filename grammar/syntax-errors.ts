@@ -33,10 +33,12 @@ export function reportSyntaxErrors(
   tokens: readonly ScriptToken[],
   report: Report,
 ): void {
+  const depths = depthsOf(tokens)
   const stumbles = errors
     .map((error) => describe(error, tokens))
     .sort((a, b) => a.index - b.index)
-    .filter((stumble, order) => order === 0 || !isEcho(stumble, tokens))
+    .filter((stumble, order) => order === 0 || !isLost(stumble, tokens, depths))
+    .filter(({ index }) => !tokens.slice(...statementAround(tokens, index)).some(isUnclosed))
   let settled = -1
   for (const stumble of stumbles) {
     if (settled >= 0 && !isNewStatement(tokens, settled, stumble.index)) continue
@@ -45,9 +47,25 @@ export function reportSyntaxErrors(
   }
 }
 
-/** Braces are balanced before parsing: one that is left over was lost when the parser recovered from an error. */
-function isEcho(stumble: Stumble, tokens: readonly ScriptToken[]): boolean {
-  return stumble.expected === topLevel && tokens[stumble.index]?.tokenType === RCurly
+/**
+ * Braces are balanced before parsing: one that is left over, and what is taken for an item inside of a block, was
+ * lost when the parser recovered from an error.
+ */
+function isLost({ index, expected }: Stumble, tokens: readonly ScriptToken[], depths: Uint32Array): boolean {
+  if (expected === topLevel) return tokens[index]?.tokenType === RCurly || (depths[index] ?? 0) > 0
+  return expected === '`=`' && (depths[index] ?? 0) > 0 && tokens[index - 1]?.tokenType !== Variable
+}
+
+/** How many braces are open in front of each token. */
+function depthsOf(tokens: readonly ScriptToken[]): Uint32Array {
+  const depths = new Uint32Array(tokens.length)
+  let depth = 0
+  for (const [index, { tokenType }] of tokens.entries()) {
+    if (tokenType === RCurly) depth = Math.max(0, depth - 1)
+    depths[index] = depth
+    if (tokenType === LCurly) depth++
+  }
+  return depths
 }
 
 interface Stumble {
@@ -135,6 +153,20 @@ const itemWords: ReadonlySet<TokenType> = new Set([
   Alias,
 ])
 
+/** The statement that a token stands in: its first token, and the one after its last. */
+function statementAround(tokens: readonly ScriptToken[], index: number): [from: number, to: number] {
+  let first = index
+  while (first > 0 && !isBorder(tokens, first - 1)) first--
+  let last = index
+  while (last < tokens.length && !isBorder(tokens, last)) last++
+  return [first, last + 1]
+}
+
+/** A string without its closing quote has its own error, and what it has swallowed is not missing. */
+function isUnclosed({ tokenType, isIncomplete }: ScriptToken): boolean {
+  return tokenType === StringToken && isIncomplete
+}
+
 /** Tells whether a place lies in a statement that has a syntax error. */
 export function spoiltStatements(
   errors: readonly IRecognitionException[],
@@ -143,11 +175,7 @@ export function spoiltStatements(
   const spoilt = new Set<string>()
   for (const error of errors) {
     const { index } = describe(error, tokens)
-    let first = index
-    while (first > 0 && !isBorder(tokens, first - 1)) first--
-    let last = index
-    while (last < tokens.length && !isBorder(tokens, last)) last++
-    for (const { span } of tokens.slice(first, last + 1)) spoilt.add(placeKey(span))
+    for (const { span } of tokens.slice(...statementAround(tokens, index))) spoilt.add(placeKey(span))
   }
   return (span) => spoilt.has(placeKey(span))
 }

@@ -1,6 +1,14 @@
-import type { Span } from './source.ts'
-import { spanBetween } from './source.ts'
-import { Assign, BinaryOperator, LCurly, LParen, RParen, type ScriptToken, StringToken } from './tokens.ts'
+import { type Span, spanBetween } from './source.ts'
+import {
+  Assign,
+  BinaryOperator,
+  LCurly,
+  LParen,
+  RParen,
+  type ScriptToken,
+  Socket,
+  StringToken,
+} from './tokens.ts'
 
 /**
  * Mistakes that people bring from other languages or make while typing, recognised by the token that the parser
@@ -39,25 +47,15 @@ export function recogniseMistake(
 }
 
 const recognisers: readonly ((place: Place) => Mistake | null)[] = [
-  otherKeyword,
   compoundAssignment,
   misspelledOperator,
+  socketValue,
   missingOperator,
   wrongBlock,
   statementOutside,
   strayElse,
   adjacentStrings,
 ]
-
-function otherKeyword({ found }: Place): Mistake | null {
-  if (!/^(?:elseif|elsif|elif)$/.test(found.image)) return null
-  return {
-    code: 'syntax/unknown-word',
-    message: `there is no \`${found.image}\``,
-    span: found.span,
-    hint: 'write else if (...)',
-  }
-}
 
 /** `$x += 1`, `$x++`, `$x := 1`. */
 function compoundAssignment({ found, next, previous, expected }: Place): Mistake | null {
@@ -127,6 +125,17 @@ function operatorMistake(operator: string, first: ScriptToken, last: ScriptToken
   }
 }
 
+/** OpenSIPS writes `socket=udp:...`. */
+function socketValue({ tokens, index, found, expected }: Place): Mistake | null {
+  if (expected !== '`{`' || tokens[index - 2]?.tokenType !== Socket) return null
+  return {
+    code: 'syntax/unexpected',
+    message: 'socket = is followed by a block',
+    span: found.span,
+    hint: 'listen=udp:192.0.2.1:5060, or socket = { bind = udp:192.0.2.1:5060 }',
+  }
+}
+
 /** `$x 5`: two values side by side where an assignment was to be. */
 function missingOperator({ found, previous, expected }: Place): Mistake | null {
   if (expected !== '`=`' || !previous?.image.startsWith('$')) return null
@@ -166,7 +175,7 @@ function openingParenthesis(tokens: readonly ScriptToken[], close: number): numb
 
 /** `route(A);` or `if (...)` where only settings and routes may stand. */
 function statementOutside({ found, previous, expected }: Place): Mistake | null {
-  const isCall = expected === '`{`' && found.tokenType === LParen && previous?.image === 'route'
+  const isCall = found.tokenType === LParen && (isName(previous, expected) || previous?.image === 'route')
   const isStatement =
     expected === topLevel && (statementWords.has(found.image) || found.image.startsWith('$'))
   if (!isCall && !isStatement) return null
@@ -176,6 +185,11 @@ function statementOutside({ found, previous, expected }: Place): Mistake | null 
     span: isCall && previous !== undefined ? previous.span : found.span,
     hint: 'put it into request_route { ... }; is there a } too many before it?',
   }
+}
+
+/** `name (`, where only `name =` may stand. */
+function isName(token: ScriptToken | undefined, expected: string): boolean {
+  return expected === '`=`' && token?.image.startsWith('$') === false
 }
 
 /** What syntax-errors.ts says is expected where no route is open. */

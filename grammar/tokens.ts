@@ -15,6 +15,8 @@ export interface ScriptToken extends IToken {
   value: string | number
   /** True if blanks, comments or a line end stand before it. */
   readonly spaced: boolean
+  /** A string without its closing quote has swallowed what follows; a brace was put in where one is missing. */
+  readonly isIncomplete: boolean
 }
 
 const category = (name: string) => createToken({ name, pattern: /NOT_APPLICABLE/ })
@@ -245,13 +247,12 @@ const keywords: readonly (readonly [string, TokenType])[] = [
   ['not', Not],
   ['defined', Defined],
   ['myself', Myself],
-  // Words of other languages that people write: never names here, so that the error stands where they are.
-  ['elseif', Unknown],
-  ['elsif', Unknown],
-  ['elif', Unknown],
 ]
 
 const transports = ['udp', 'UDP', 'tcp', 'TCP', 'tls', 'TLS', 'sctp', 'SCTP', 'ws', 'WS', 'wss', 'WSS']
+
+/** `else if` in other languages: never a name here, so that the error stands where it is (preprocess.ts). */
+export const elseIfWords: ReadonlySet<string> = new Set(['elseif', 'elsif', 'elif'])
 
 /** Words that are no identifiers, so that defines of that name do not apply to them. Case-sensitive. */
 export const wordTokens: ReadonlyMap<string, TokenType> = new Map([

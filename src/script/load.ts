@@ -1,6 +1,7 @@
 import type { ModuleDeclaration } from '../../grammar/declarations.ts'
 import type { Diagnostic } from '../../grammar/diagnostics.ts'
 import type { CompileHost, Program } from '../../grammar/program.ts'
+import { inReadingOrder } from '../../grammar/report.ts'
 import { type LoadedPlugin, loadPlugins } from '../plugin/load.ts'
 import { moduleDeclaration } from '../plugin/plugin.ts'
 import { builtInPlugins, type PluginRegistry } from '../plugin/registry.ts'
@@ -24,7 +25,7 @@ export async function loadScript(options: LoadOptions): Promise<LoadResult> {
     known.push(...(await allDeclarations(registry)))
     compiled = options.compiler.compileScript(parsed, declarations)
   }
-  const diagnostics = [...new Set([...parsed.diagnostics, ...loading.diagnostics, ...compiled.diagnostics])]
+  const diagnostics = inReadingOrder([...loading.diagnostics, ...compiled.diagnostics], parsed.files)
   const { program } = compiled
   const logPrefix = program === null ? null : compileLogPrefix(program)
   if (typeof logPrefix === 'string') diagnostics.push(wrongPrefix(logPrefix))

@@ -50,7 +50,7 @@ describe('the program', () => {
   })
 
   test('compileScript takes what parseScript gave and nothing else', () => {
-    expect(() => compiler.compileScript({ modules: [], diagnostics: [] }, [])).toThrow(TypeError)
+    expect(() => compiler.compileScript({ modules: [], diagnostics: [], files: [] }, [])).toThrow(TypeError)
   })
 })
 
