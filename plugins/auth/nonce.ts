@@ -1,15 +1,15 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Clock, Flow, Random } from '../../src/plugin/index.ts'
+import { timingSafeEqual } from 'node:crypto'
+import { type Clock, type Flow, KeyedDigest, type Random } from '../../src/plugin/index.ts'
 import { type Algorithm, algorithms, md5 } from './digest.ts'
 
 /**
- * Nonces that need no memory: what they say is signed with HMAC-SHA-256 (RFC 7616 §3.3, §5.5).
+ * Nonces that need no memory: what they say is signed with a key of ours (RFC 7616 §3.3, §5.5).
  *
  *   4 octets   when it was issued, unix seconds
  *   7 octets   random: two challenges never share a nonce, so that each has a nonce count of its own
  *   1 octet    what the challenge offered: bits 0-1 qop, bits 2-4 algorithm
- *   16 octets  HMAC over these, the realm, and what the nonce is bound to
- *   8 octets   HMAC over these and the exact flow: who answers from there has received our challenge there
+ *   16 octets  keyed digest of these, the realm, and what the nonce is bound to
+ *   8 octets   keyed digest of these and the exact flow: who answers from there has received our challenge there
  *
  * 36 octets are 48 characters of base64, without padding.
  */
@@ -47,7 +47,7 @@ const textLength = ((headOctets + macOctets + flowMacOctets) * 4) / 3
 export class NonceMint {
   readonly #clock: Clock
   readonly #random: Random
-  readonly #secret: Buffer
+  readonly #digest: KeyedDigest
   readonly #expireSeconds: number
   readonly #driftSeconds: number
   /** The wall clock is read once: a jump of the host's date neither ages nor renews a nonce. */
@@ -62,7 +62,7 @@ export class NonceMint {
   ) {
     this.#clock = clock
     this.#random = random
-    this.#secret = secret
+    this.#digest = new KeyedDigest(secret)
     this.#expireSeconds = lifetime.expireSeconds
     this.#driftSeconds = lifetime.driftSeconds
     this.#startSeconds = clock.wall() / 1000
@@ -113,15 +113,13 @@ export class NonceMint {
   }
 
   #mac(head: Buffer, binding: Binding): Buffer {
-    const hmac = createHmac('sha256', this.#secret).update(head)
-    hmac.update(`nonce\0${binding.realm}\0${binding.bound}`, 'latin1')
-    return hmac.digest().subarray(0, macOctets)
+    const text = `nonce\0${head.toString('latin1')}${binding.realm}\0${binding.bound}`
+    return this.#digest.octets(text).subarray(0, macOctets)
   }
 
   #flowMac(head: Buffer, flow: Flow): Buffer {
-    const hmac = createHmac('sha256', this.#secret).update(head)
-    hmac.update(`flow\0${flow.socket.label}\0${flow.address}\0${flow.port}`, 'latin1')
-    return hmac.digest().subarray(0, flowMacOctets)
+    const text = `flow\0${head.toString('latin1')}${flow.socket.label}\0${flow.address}\0${flow.port}`
+    return this.#digest.octets(text).subarray(0, flowMacOctets)
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { KeyedDigest } from '../runtime/keyed-digest.ts'
 import type { EditList } from '../sip/edit.ts'
 import type { Via } from '../sip/headers/via.ts'
 import type { SipMessage } from '../sip/message.ts'
@@ -23,11 +23,11 @@ import { branchWithDigest, isLoop, loopDigest } from './validate.ts'
  */
 export class StatelessCore implements StatelessProxy {
   readonly #services: ProxyServices
-  readonly #key: string
+  readonly #digest: KeyedDigest
 
   constructor(services: ProxyServices, key: string) {
     this.#services = services
-    this.#key = key
+    this.#digest = new KeyedDigest(key)
   }
 
   reply(
@@ -129,10 +129,8 @@ export class StatelessCore implements StatelessProxy {
   /** Says through which socket of ours the response goes back, and proves that we said so. */
   #proof(message: SipMessage, theirs: string, back: ListenSocket, address: string, port: number): string {
     const { callId, cseq } = message
-    const digest = createHmac('sha256', this.#key)
-      .update(`${theirs}\n${callId}\n${cseq?.number ?? ''}\n${address}\n${port}\n${back.index}`)
-      .digest('hex')
-    return `${cookie}${back.index}.${digest.slice(0, 32)}`
+    const what = `${theirs}\n${callId}\n${cseq?.number ?? ''}\n${address}\n${port}\n${back.index}`
+    return `${cookie}${back.index}.${this.#digest.hex(what).slice(0, 32)}`
   }
 
   #socketOf(ours: Via): ListenSocket | null {

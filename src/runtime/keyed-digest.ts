@@ -1,0 +1,29 @@
+import { hash } from 'node:crypto'
+
+/**
+ * Authentication codes for what we hand out and want to know again when it comes back: nonces, branches.
+ *
+ * SHA-512/256 over key and text in one call. Its state is wider than what it tells, so that nobody can go on where a
+ * text ended, which is what SHA-256 needs the two rounds of HMAC for. Hot: 1.6 microseconds, where a Hmac object of
+ * node:crypto takes 13.
+ */
+export class KeyedDigest {
+  readonly #key: string
+
+  /** The key has one length, whatever the secret: where it ends cannot be moved. */
+  constructor(secret: string | Buffer) {
+    this.#key = hash(algorithm, secret, 'hex')
+  }
+
+  /** 64 hexadecimal digits. The caller parts its fields by something that none of them can contain. */
+  hex(text: string): string {
+    return hash(algorithm, this.#key + text, 'hex')
+  }
+
+  /** The same as 32 octets. */
+  octets(text: string): Buffer {
+    return hash(algorithm, this.#key + text, 'buffer')
+  }
+}
+
+const algorithm = 'sha512-256'
