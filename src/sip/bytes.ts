@@ -144,16 +144,19 @@ export function quoted(text: string): string {
 
 /** RFC 3261 §7.3.1: a fold counts as one space. Also removes a lone CR or LF. */
 export function unfold(text: string): string {
+  return text.includes('\n') || text.includes('\r') ? unfolded(text) : text
+}
+
+function unfolded(text: string): string {
   let lineEnd = indexOfLineEnd(text, 0)
-  if (lineEnd === -1) return text
-  let unfolded = ''
+  let line = ''
   let position = 0
   while (lineEnd !== -1) {
-    unfolded += `${text.slice(position, trimLws(text, position, lineEnd))} `
+    line += `${text.slice(position, trimLws(text, position, lineEnd))} `
     position = skipLws(text, lineEnd, text.length)
     lineEnd = indexOfLineEnd(text, position)
   }
-  return unfolded + text.slice(position)
+  return line + text.slice(position)
 }
 
 function indexOfLineEnd(text: string, from: number): number {
