@@ -9,10 +9,23 @@ export interface Random {
   integer(below: number): number
 }
 
+/** The system's generator. What is asked for in bits is bought in bulk: a call of it costs a microsecond. */
 export function systemRandom(): Random {
+  let pool = randomBytes(0)
+  let position = 0
   return {
-    bytes: (length) => randomBytes(length),
+    bytes(length) {
+      if (length > poolOctets) return randomBytes(length)
+      if (position + length > pool.length) {
+        pool = randomBytes(poolOctets)
+        position = 0
+      }
+      position += length
+      return Uint8Array.prototype.slice.call(pool, position - length, position)
+    },
     hex: (length) => randomBytes(length).toString('hex'),
     integer: (below) => randomInt(below),
   }
 }
+
+const poolOctets = 4_096
