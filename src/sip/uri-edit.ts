@@ -7,15 +7,15 @@ import { readUri, uriParam } from './uri-parse.ts'
  * has the part.
  */
 
-/** `user` null or '' removes user and password. The password stays otherwise. */
+/** `user` null or '' removes user and password. The password, and the parameters of a number, stay otherwise. */
 export function withUser(text: string, user: string | null): string | null {
   const uri = readUri(text)
   if (uri === null || (uri.host === '' && uri.user === null)) return null
-  const { userStart, userEnd, passwordEnd, hostStart } = uri.places
+  const { userStart, userEnd, hostStart } = uri.places
   if (uri.host === '') return user === null || user === '' ? null : splice(text, userStart, userEnd, user)
   if (user === null || user === '') return splice(text, userStart, hostStart, '')
   if (userEnd === -1) return splice(text, userStart, userStart, `${user}@`)
-  return splice(text, userStart, passwordEnd === -1 ? hostStart - 1 : userEnd, user)
+  return splice(text, userStart, userEnd, user)
 }
 
 export function withPassword(text: string, password: string | null): string | null {

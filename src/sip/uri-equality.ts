@@ -11,6 +11,7 @@ export function urisEqual(a: string, b: string): boolean {
   if (!isSipUri(first)) return a.slice(a.indexOf(':')) === b.slice(b.indexOf(':'))
   return (
     canonicalPart(first.user) === canonicalPart(second.user) &&
+    canonicalPart(first.userParams) === canonicalPart(second.userParams) &&
     canonicalPart(first.password) === canonicalPart(second.password) &&
     asciiLower(first.host) === asciiLower(second.host) &&
     first.port === second.port &&

@@ -17,6 +17,11 @@ export interface Uri {
   readonly scheme: string
   /** As written, escapes kept; null if there is none. For tel: the number. */
   readonly user: string | null
+  /**
+   * Of a telephone number in a SIP URI (`user=phone`), what follows the number's first `;`: `npdi;rn=+1999`. RFC 3261
+   * §19.1.1 calls both together telephone-subscriber; Kamailio's scripts see the number alone as user. '' if none.
+   */
+  readonly userParams: string
   readonly password: string | null
   /** As written; IPv6 without brackets. '' for tel and other schemes without a host. */
   readonly host: string
@@ -45,7 +50,8 @@ let lastUri: TextUri | null = null
 /** Exactly as written where nothing was changed: `host[:port]` with brackets for IPv6. */
 export function writeUri(uri: Uri): string {
   if (uri instanceof TextUri) return uri.text
-  const user = uri.user === null ? '' : uri.user + (uri.password === null ? '' : `:${uri.password}`)
+  const number = uri.user === null || uri.userParams === '' ? uri.user : `${uri.user};${uri.userParams}`
+  const user = number === null ? '' : number + (uri.password === null ? '' : `:${uri.password}`)
   const params = uri.params === '' ? '' : `;${uri.params}`
   const headers = uri.headers === '' ? '' : `?${uri.headers}`
   if (uri.host === '') return `${uri.scheme}:${user}${params}${headers}`
@@ -73,6 +79,7 @@ export class TextUri implements Uri {
   readonly #places: Places
   readonly scheme: string
   readonly user: string | null
+  readonly userParams: string
   readonly password: string | null
   readonly host: string
   readonly hostIsIpv6: boolean
@@ -86,6 +93,8 @@ export class TextUri implements Uri {
     this.scheme = scheme
     const { userStart, userEnd, hostStart, hostEnd, passwordEnd, paramsStart, paramsEnd } = places
     this.user = userEnd === -1 ? null : text.slice(userStart, userEnd)
+    const userInfoEnd = userEnd === -1 || passwordEnd !== -1 ? userEnd : hostStart - 1
+    this.userParams = userInfoEnd > userEnd && hostEnd > hostStart ? text.slice(userEnd + 1, userInfoEnd) : ''
     this.password = passwordEnd === -1 ? null : text.slice(userEnd + 1, passwordEnd)
     this.hostIsIpv6 = text.charCodeAt(hostStart) === openBracket && hostEnd > hostStart
     this.host = this.hostIsIpv6 ? text.slice(hostStart + 1, hostEnd - 1) : text.slice(hostStart, hostEnd)
@@ -107,6 +116,7 @@ export class TextUri implements Uri {
 interface Places {
   /** After the colon of the scheme. */
   userStart: number
+  /** Before the parameters of a telephone number, if it has any. */
   userEnd: number
   passwordEnd: number
   hostStart: number
@@ -164,7 +174,7 @@ function readSipUri(text: string, scheme: string, start: number): TextUri | null
   const passwordEnd = hasPassword ? atSign : -1
   const places = {
     userStart: start,
-    userEnd,
+    userEnd: hasPassword ? userEnd : endOfNumber(text, start, userEnd, portEnd, paramsEnd),
     passwordEnd,
     hostStart,
     hostEnd,
@@ -172,6 +182,20 @@ function readSipUri(text: string, scheme: string, start: number): TextUri | null
     paramsEnd,
   }
   return new TextUri(text, scheme, places, port)
+}
+
+/** The `;` in the user of a URI with user=phone; `userEnd` if there is none. */
+function endOfNumber(
+  text: string,
+  start: number,
+  userEnd: number,
+  paramsStart: number,
+  paramsEnd: number,
+): number {
+  const end = userEnd === -1 ? -1 : text.indexOf(';', start)
+  if (end <= start || end >= userEnd) return userEnd
+  const kind = paramIn(text, Math.min(paramsStart + 1, paramsEnd), paramsEnd, 'user')
+  return kind !== null && asciiLower(kind) === 'phone' ? end : userEnd
 }
 
 /** RFC 3966 §3: digits and visual separators; parameters follow as in sip. */

@@ -16,6 +16,7 @@ import {
   withPort,
   withScheme,
   withUser,
+  writeUri,
 } from '../../src/sip/uri.ts'
 
 describe('parseUri: RFC 3261 §19.1.1, RFC 3966', () => {
@@ -28,6 +29,12 @@ describe('parseUri: RFC 3261 §19.1.1, RFC 3966', () => {
       'sip:user;par=u%40example.net@example.com',
       { user: 'user;par=u%40example.net', host: 'example.com', params: '' },
     ],
+    [
+      'sip:+1555;npdi;rn=+1999@h:99;user=phone;x=1',
+      { user: '+1555', userParams: 'npdi;rn=+1999', host: 'h', port: 99, params: 'user=phone;x=1' },
+    ],
+    ['sip:+1555;npdi@h;user=ip', { user: '+1555;npdi', userParams: '' }],
+    ['sip:+1555;npdi:pw@h;user=phone', { user: '+1555;npdi', userParams: '', password: 'pw' }],
     ['sip:a?b/c@h', { user: 'a?b/c', headers: '' }],
     ['sip:[2001:db8::1]:5060', { host: '2001:db8::1', hostIsIpv6: true, port: 5060 }],
     ['sip:[2001:db8::10:5070]', { host: '2001:db8::10:5070', port: 0 }],
@@ -103,6 +110,7 @@ describe('urisEqual: RFC 3261 §19.1.4, its own examples', () => {
     ['sip:bob@phone21.boxesbybob.com', 'sip:bob@192.0.2.4'],
     ['sip:carol@chicago.com;security=off', 'sip:carol@chicago.com;security=on'],
     ['sip:a@h', 'sips:a@h'],
+    ['sip:+1;a=b@h;user=phone', 'sip:+1;a=c@h;user=phone'],
     ['sip:a@h;maddr=1.2.3.4', 'sip:a@h'],
     ['sip:a%40b@h', 'sip:a%3Ab@h'],
     ['sip:null-%00-null@h', 'sip:null-@h'],
@@ -119,6 +127,8 @@ describe('writers change one part of the text', () => {
     ['withUser to none takes the password along', withUser(text, ''), 'sip:h:99;x=1?y=2'],
     ['withUser where there is none', withUser('sip:h', 'new'), 'sip:new@h'],
     ['withUser of tel', withUser('tel:+1;x', '+2'), 'tel:+2;x'],
+    ['withUser of a number', withUser('sip:+1;a=b@h;user=phone', '+2'), 'sip:+2;a=b@h;user=phone'],
+    ['withUser of a number to none', withUser('sip:+1;a=b@h;user=phone', ''), 'sip:h;user=phone'],
     ['withPassword', withPassword(text, null), 'sip:u@h:99;x=1?y=2'],
     ['withPassword, new', withPassword('sip:u@h', 'q'), 'sip:u:q@h'],
     ['withHost', withHost(text, 'n'), 'sip:u:p@n:99;x=1?y=2'],
@@ -147,6 +157,11 @@ describe('parts', () => {
   ])('uriParam(%s, %s) is %j', (_a, name, value) => {
     const uri = parseUri('sip:a@h;transport=tcp;lr')
     expect(uri && uriParam(uri, name)).toBe(value)
+  })
+
+  it('a number keeps its parameters when another part changes', () => {
+    const uri = parseUri('sip:+1;a=b@h;user=phone')
+    expect(uri && writeUri({ ...uri, port: 99 })).toBe('sip:+1;a=b@h:99;user=phone')
   })
 
   it('unescapeUser leaves what is no escape', () => {
