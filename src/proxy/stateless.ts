@@ -86,6 +86,8 @@ export class StatelessCore implements StatelessProxy {
   }
 
   forwardResponse(response: SipMessage, edits: EditList | null, status: ReplyStatus | null = null): boolean {
+    // Nothing answers an ACK: what says so comes from somebody who wants to be forwarded.
+    if (response.method === 'ACK') return false
     const [ours, theirs] = response.vias()
     if (ours === undefined || theirs === undefined) return false
     const socket = this.#socketOf(ours)

@@ -269,6 +269,16 @@ describe('requests of our own', () => {
   })
 })
 
+it('an answer to an ACK is not forwarded: there is no such thing (RFC 3261 §17)', () => {
+  const stand = forwarding()
+  stand.receive(request({ method: 'ACK', toTag: 'uas' }))
+  const [ack] = stand.sent
+  if (ack === undefined) throw new Error('the ACK was not forwarded')
+  stand.take()
+  stand.receive(answer(ack, 200), bob)
+  expect(stand.take()).toEqual([])
+})
+
 describe('the branch of a request that is forwarded statelessly', () => {
   const branchOut = (stand: Stand) => stand.sent.at(-1)?.message.topmostVia?.branch
 
