@@ -1,6 +1,6 @@
 import type { Block, RouteBlock, Script, Statement } from './ast.ts'
 import { blockNames } from './resolve-argument.ts'
-import type { Resolver } from './resolver.ts'
+import { absentHint, type Resolver } from './resolver.ts'
 
 /** What is legal and yet hardly meant: routes that nothing runs, statements that nothing reaches. Warnings all. */
 export function checkScript(script: Script, resolver: Resolver): void {
@@ -17,7 +17,7 @@ function checkUse(route: RouteBlock, resolver: Resolver): void {
   if (kind === 'event') {
     if (resolver.symbols.runsEvent(name) || resolver.used.has(`event ${name}`)) return
     const message = `no loaded module runs event_route[${name}]`
-    resolver.report.warning('script/unknown-event', message, nameSpan)
+    resolver.report.warning('script/unknown-event', message, nameSpan, absentHint(resolver))
     return
   }
   if (resolver.used.has(`${kind} ${name}`) || resolver.used.has(`${kind} *`)) return

@@ -86,6 +86,7 @@ function compileParsed(
     tables: new Tables(),
     report,
     known: host.knownModules?.() ?? [],
+    absent: absentModules(file.modules, declarations),
     flags,
     routes: namesOfRoutes(blocks),
     used: new Set(),
@@ -191,6 +192,15 @@ function checkModules(
       report.error('script/module-needed', message, span, `loadmodule "${needed}.so"`)
     }
   }
+}
+
+function absentModules(
+  requests: readonly ModuleRequest[],
+  declarations: readonly (ModuleDeclaration | null)[],
+): string[] {
+  const isAbsent = (index: number) =>
+    declarations[index]?.ignored !== undefined || declarations[index] === null
+  return requests.flatMap(({ name }, index) => (isAbsent(index) ? [name] : []))
 }
 
 function namesOfRoutes(blocks: readonly RouteBlock[]): Map<RouteKind, Set<string>> {

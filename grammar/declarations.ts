@@ -219,6 +219,8 @@ export interface RunContext {
   vars: Value[]
   /** Nesting of routes. */
   depth: number
+  /** Rounds of loops and calls of routes so far. */
+  steps: number
   /** Index into Program.places of the last call. */
   at: number
 }

@@ -205,6 +205,7 @@ class RouteEmitter {
         if (last.kind === 'last') lines.add(`${last.name} = -1`)
         lines.add('break')
       })
+      lines.add('step(c)')
       this.#sequence(statement.body, last)
     })
     this.#breakable.pop()

@@ -58,6 +58,7 @@ export const operatorNames = [
   'left',
   'unknownRoute',
   'runaway',
+  'step',
 ] as const
 
 export function emitProgram(

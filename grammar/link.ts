@@ -98,6 +98,10 @@ class LateHost implements RunHost {
     return this.#host.routeDepthMax
   }
 
+  get stepsMax(): number {
+    return this.#host.stepsMax
+  }
+
   get #host(): RunHost {
     if (this.host === null) throw new Error('a module parameter was used before the script was linked')
     return this.host

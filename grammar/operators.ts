@@ -150,8 +150,21 @@ export function createOperators(host: RunHost, slotNames: readonly string[]) {
     return true
   }
 
+  /**
+   * One more round or route. Loops inside loops, and routes that call two routes each, may each stay within their
+   * bounds and still never end: what is bounded here is all of it together.
+   *
+   * @throws Error: the run ends.
+   */
+  function step(context: RunContext): void {
+    if (++context.steps > host.stepsMax) {
+      throw new Error(`more than ${host.stepsMax} rounds of loops and calls of routes for one message`)
+    }
+  }
+
   /** One route deeper; false if that is too deep. */
   function enter(context: RunContext): boolean {
+    step(context)
     if (context.depth >= host.routeDepthMax) {
       host.warn(context, `more than ${host.routeDepthMax} routes inside each other`)
       return false
@@ -205,6 +218,7 @@ export function createOperators(host: RunHost, slotNames: readonly string[]) {
     left,
     unknownRoute,
     runaway,
+    step,
   }
 }
 

@@ -175,6 +175,8 @@ export interface RunHost {
   /** A function or variable threw: ends the run with a 500. */
   readonly whileLoopsMax: number
   readonly routeDepthMax: number
+  /** Rounds of loops and calls of routes in one run, nested ones and all: one more throws. */
+  readonly stepsMax: number
 }
 
 export type ScriptFunction = (context: never, ...args: never[]) => number | Promise<number>

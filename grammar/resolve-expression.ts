@@ -9,7 +9,7 @@ import {
   type ResolvedExpression,
   type ResolvedRouteCall,
 } from './resolved.ts'
-import { loadHint, type Resolver } from './resolver.ts'
+import { absentHint, loadHint, type Resolver } from './resolver.ts'
 import type { Span } from './source.ts'
 import { suggest } from './suggest.ts'
 import { arityOf, type FunctionSymbol, modulesWith } from './symbols.ts'
@@ -147,7 +147,9 @@ function isAllowed(resolver: Resolver, symbol: FunctionSymbol): boolean {
 
 function reportUnknownFunction(resolver: Resolver, call: Call): void {
   const hint =
-    loadHint(modulesWith(resolver.known, 'functions', call.name)) ?? suggestFunction(resolver, call.name)
+    loadHint(modulesWith(resolver.known, 'functions', call.name)) ??
+    suggestFunction(resolver, call.name) ??
+    absentHint(resolver)
   const message = 'no loaded module declares this function'
   resolver.report.error('script/unknown-function', message, call.nameSpan, hint)
 }

@@ -16,7 +16,7 @@ import type {
   ResolvedInner,
   ResolvedTarget,
 } from './resolved.ts'
-import { loadHint, type Resolver } from './resolver.ts'
+import { absentHint, loadHint, type Resolver } from './resolver.ts'
 import type { Span } from './source.ts'
 import { suggest } from './suggest.ts'
 import { builtinVariables, modulesWith, type VariableSymbol } from './symbols.ts'
@@ -308,10 +308,12 @@ function reportMissingInner(
 function reportUnknown(resolver: Resolver, variable: VariableText, written: WrittenText): ResolvedExpression {
   const { name } = variable
   const span = spanOf(part(written, { text: variable.text, offset: variable.offset }))
-  const hint =
-    loadHint(modulesWith(resolver.known, 'variables', name)) ??
-    didYouMean(suggest(name, resolver.symbols.variableNames), '$')
-  resolver.report.error('script/unknown-variable', `no loaded module declares $${name}`, span, hint)
+  const absent = absentHint(resolver)
+  const meant = didYouMean(suggest(name, resolver.symbols.variableNames), '$')
+  const hint = loadHint(modulesWith(resolver.known, 'variables', name))
+  // A name of two letters is like many others.
+  const guess = name.length > 2 ? (meant ?? absent) : (absent ?? meant)
+  resolver.report.error('script/unknown-variable', `no loaded module declares $${name}`, span, hint ?? guess)
   return nothing
 }
 

@@ -12,6 +12,8 @@ export interface Resolver {
   readonly report: Report
   /** Modules that exist but need not be loaded: for hints. */
   readonly known: readonly ModuleDeclaration[]
+  /** Modules that the script loads and nobody serves: unknown ones, and those without effect. */
+  readonly absent: readonly string[]
   /** `flags NAME:5` of the script. */
   readonly flags: ReadonlyMap<string, number>
   /** Names of routes by kind; '' for the unnamed one. */
@@ -27,4 +29,11 @@ export function loadHint(modules: readonly string[]): string | undefined {
   if (modules.length === 0) return undefined
   const lines = modules.map((name) => `loadmodule "${name}.so"`).join(' or ')
   return `module ${modules.join(', ')} declares it: ${lines}`
+}
+
+/** A name that nobody declares may belong to a module that the script loads in vain; for a hint. */
+export function absentHint({ absent }: Resolver): string | undefined {
+  if (absent.length === 0) return undefined
+  const named = absent.slice(0, 6).join(', ') + (absent.length > 6 ? ', ...' : '')
+  return `is it of a module that is not served here (${named})?`
 }
