@@ -39,6 +39,8 @@ export const limits = {
 
   /** Kamailio's max_while_loops. */
   whileLoopsMax: 100,
+  /** Rounds of loops and calls of routes of one run, all together: some milliseconds. */
+  scriptStepsMax: 100_000,
   /** Kamailio's max_recursive_level: nested blocks and routes. */
   routeDepthMax: 256,
   /** Values of $avp and records of $xavp that one message may hold. */

@@ -77,5 +77,6 @@ function createRunHost(loaded: LoadedScript, surroundings: Surroundings): RunHos
     },
     whileLoopsMax: Number(loaded.global('max_while_loops')),
     routeDepthMax: Number(loaded.global('max_recursive_level')) || limits.routeDepthMax,
+    stepsMax: limits.scriptStepsMax,
   }
 }

@@ -43,6 +43,7 @@ export class ScriptRun implements RouteContext {
   ended = 0
   vars: Value[]
   depth = 0
+  steps = 0
   at = -1
 
   /** What the route returned; 1 until it has. */

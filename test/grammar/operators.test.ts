@@ -13,9 +13,10 @@ const host: RunHost = {
   unknownRoute: () => undefined,
   whileLoopsMax: 100,
   routeDepthMax: 256,
+  stepsMax: 100_000,
 }
 const operators = createOperators(host, [])
-const context: RunContext = { rc: 1, ended: 0, vars: [], depth: 0, at: 0 }
+const context: RunContext = { rc: 1, ended: 0, vars: [], depth: 0, steps: 0, at: 0 }
 
 describe('a text as a number', () => {
   test.each([

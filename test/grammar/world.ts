@@ -381,6 +381,7 @@ export function link(program: Program): LinkedProgram {
     unknownRoute: (context, name) => (context as WorldContext).warnings.push(`no route ${name}`),
     whileLoopsMax: Number(program.globals.get('max_while_loops') ?? 100),
     routeDepthMax: 256,
+    stepsMax: 100_000,
   }
   return program.link({
     functions: program.functions.map(({ name }) => functions[name] as unknown as ScriptFunction),
@@ -395,6 +396,7 @@ export function newContext(program: Program): WorldContext {
     ended: 0,
     vars: new Array(program.variableSlots).fill(0),
     depth: 0,
+    steps: 0,
     at: -1,
     log: [],
     warnings: [],
