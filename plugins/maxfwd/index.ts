@@ -23,7 +23,7 @@ export default definePlugin({
     max_limit: {
       type: 'int',
       default: 70,
-      doc: 'A higher value is cut to this one before it is decremented; 0 leaves it.',
+      doc: 'What is left above this value is cut to it; 0 leaves it.',
     },
   },
   functions: {
@@ -54,8 +54,8 @@ export default definePlugin({
             context.explain('mf_process_maxfwd_header', 'Max-Forwards is 0')
             return -1
           }
-          const limited = params.max_limit > 0 ? Math.min(now, params.max_limit) : now
-          writeMaxForwards(context, limited - 1)
+          const left = now - 1
+          writeMaxForwards(context, params.max_limit > 0 ? Math.min(left, params.max_limit) : left)
           return 1
         },
         is_maxfwd_lt(context, limit) {
