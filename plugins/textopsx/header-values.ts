@@ -62,9 +62,11 @@ export function insertValue(context: RouteContext, name: ValueName, text: string
   const place = name.index === null ? undefined : placesOf(message, name, 'list')[0]
   if (place !== undefined) {
     edits.replace(place.start, place.start, `${text},`)
-  } else {
-    edits.insertBeforeHeader(message, Math.max(0, message.find(name.header)), `${name.header}: ${text}\r\n`)
+    return 1
   }
+  const index = message.find(name.header)
+  if (index === -1) edits.appendHeader(`${name.header}: ${text}\r\n`)
+  else edits.insertBeforeHeader(message, index, `${name.header}: ${text}\r\n`)
   return 1
 }
 

@@ -113,7 +113,7 @@ export default definePlugin({
       in: messageRoutes,
       args: [valueName, text],
       returns: done,
-      doc: 'Adds a value before that one, or a header before the first of that name.',
+      doc: 'Adds a value before that one, or a header before the first of that name, after all if there is none.',
     },
     remove_hf_value: {
       in: messageRoutes,

@@ -64,6 +64,10 @@ describe('values of headers', () => {
     expect(run(name, ...args)).toMatchObject({ code, added, removed })
   })
 
+  it('a header that is new stands below all others', () => {
+    expect(run('insert_hf_value', 'Nope', 'new').context.written()).toMatch(/\r\nNope: new\r\n\r\n/)
+  })
+
   it.each<[string, unknown[], string]>([
     ['remove_hf_value2', ['Authorization.realm'], 'Digest username="a,b", nonce="c"'],
     ['remove_hf_value2', ['Authorization.username'], 'Digest realm="b", nonce="c"'],
