@@ -169,7 +169,9 @@ function comparedUris(a: string, b: string, equal: (first: Uri, second: Uri) => 
 function sameAor(a: Uri, b: Uri): boolean {
   if (isSipUri(a) !== isSipUri(b)) return false
   return (
-    unescapeUser(a.user ?? '') === unescapeUser(b.user ?? '') && asciiLower(a.host) === asciiLower(b.host)
+    unescapeUser(a.user ?? '') === unescapeUser(b.user ?? '') &&
+    asciiLower(a.host) === asciiLower(b.host) &&
+    (a.port || 5060) === (b.port || 5060)
   )
 }
 

@@ -108,6 +108,7 @@ describe('URIs', () => {
     ['cmp_uri', ['zz', 'sip:c@b'], -2],
     ['cmp_aor', ['sip:a@b', 'sip:a@B:5060;x=y'], 1],
     ['cmp_aor', ['sip:a@b', 'sip:A@b'], -1],
+    ['cmp_aor', ['sip:a@b', 'sip:a@b:5070'], -1],
     ['cmp_hdr_name', ['f', 'From'], 1],
     ['cmp_hdr_name', ['x-a', 'X-A'], 1],
     ['cmp_hdr_name', ['x-b', 'X-A'], -1],
