@@ -6,11 +6,13 @@ import {
   markedAddress,
   type PluginHost,
   paramOf,
+  parseUri,
   planRoute,
   type RouteContext,
   type RoutePlan,
   recordRouteAddress,
 } from '../../src/plugin/index.ts'
+import { createRouteSigner, type RouteSigner } from './signature.ts'
 
 /**
  * Record-Route and loose routing (RFC 3261 §16.4, §16.6 step 4) as Kamailio's rr, measured on 5.6.3. A Record-Route is
@@ -47,6 +49,18 @@ export default definePlugin({
     custom_user_avp: {
       type: 'variable',
       doc: 'Variable whose value is the user part, instead of add_username.',
+    },
+    sign: {
+      type: 'int',
+      default: 0,
+      doc:
+        '1: our values are signed, and loose_route() follows none that is not: nobody is relayed through a dialog that ' +
+        'he made up.',
+    },
+    secret: {
+      type: 'string',
+      default: '',
+      doc: 'What signs, for several routers that stand for one another. Without it one is made and kept.',
     },
     ignore_sips: {
       type: 'int',
@@ -99,7 +113,7 @@ export default definePlugin({
       in: ['request'],
       returns: {
         1: 'routed by Route: `$du`, or the Request-URI of a strict router, say where to',
-        '-1': 'no Route, or one that cannot be read',
+        '-1': 'no Route, one that cannot be read, or one that is not ours where they are signed',
         '-3': 'a preloaded Route (no To-tag) that names nobody but us',
       },
       doc: 'Processes the Route headers (RFC 3261 §16.4).',
@@ -126,8 +140,10 @@ export default definePlugin({
       doc: 'Direction within the dialog: rdir(id) is 1 downstream, 2 upstream; rdir(name) the word.',
     },
   },
-  setup(host, params) {
+  async setup(host, params) {
+    const signer = params.sign === 0 ? null : await createRouteSigner(host, params.secret)
     const writer = new RecordRouteWriter(host, {
+      signer,
       lr: params.enable_full_lr === 0 ? ';lr' : ';lr=on',
       hasFromTag: params.append_fromtag !== 0,
       isDouble: params.enable_double_rr !== 0,
@@ -153,6 +169,13 @@ export default definePlugin({
           const plan = planRoute(context.message, context.target.uri, host.sockets)
           if (plan.code === -1) {
             context.explain('loose_route', 'there is no Route that could be followed')
+            return -1
+          }
+          if (signer !== null && !isOfOurs(signer, context, plan)) {
+            context.explain(
+              'loose_route',
+              'the Route is not one that we wrote: its signature is missing or wrong',
+            )
             return -1
           }
           follow(context, plan, params.force_send_socket !== 0)
@@ -217,6 +240,8 @@ interface RecordRouteOptions {
   readonly lr: string
   readonly hasFromTag: boolean
   readonly isDouble: boolean
+  /** Null if values are not signed. */
+  readonly signer: RouteSigner | null
   user(context: RouteContext): string
 }
 
@@ -235,7 +260,7 @@ class RecordRouteWriter {
     const { socket } = context.flow
     const address =
       isDouble && this.#host.sockets.sockets.length > 1 ? markedAddress(socket) : recordRouteAddress(socket)
-    const rest = `${lr}${this.#fromTag(context)}${params}${takePending(context)}`
+    const rest = `${lr}${this.#fromTag(context)}${this.#signature(context)}${params}${takePending(context)}`
     context.edits.prependHeader(`Record-Route: <sip:${this.#userPart(context)}${address}${rest}>\r\n`)
     return 1
   }
@@ -243,7 +268,7 @@ class RecordRouteWriter {
   preset(context: RouteContext, address: string, second: string): number {
     if (hasOwn(context)) return refuse(context, 'record_route_preset')
     const { lr } = this.#options
-    const rest = `${this.#fromTag(context)}${lr}${takePending(context)}`
+    const rest = `${this.#fromTag(context)}${lr}${this.#signature(context)}${takePending(context)}`
     let lines = ''
     for (const one of [address, second]) {
       if (one !== '') lines += `Record-Route: <sip:${this.#userPart(context)}${one}${rest}>\r\n`
@@ -257,10 +282,20 @@ class RecordRouteWriter {
     return user === '' ? '' : `${user}@`
   }
 
+  #signature(context: RouteContext): string {
+    return this.#options.signer?.paramFor(context.message.callId) ?? ''
+  }
+
   #fromTag(context: RouteContext): string {
     const { fromTag } = context.message
     return this.#options.hasFromTag && fromTag !== '' ? `;ftag=${fromTag}` : ''
   }
+}
+
+/** Ours stands on top, or in the Request-URI where the previous hop routes strictly. */
+function isOfOurs(signer: RouteSigner, { message, target }: RouteContext, plan: RoutePlan): boolean {
+  if (signer.isSigned(plan.routeParams, message.callId)) return true
+  return plan.requestUri !== null && signer.isSigned(parseUri(target.uri)?.params ?? '', message.callId)
 }
 
 function hasOwn(context: RouteContext): boolean {

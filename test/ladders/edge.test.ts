@@ -31,7 +31,7 @@ describe('telephones', () => {
     await bob.registers()
     await asksWithPassword(alice, 'INVITE sip:bob@192.0.2.1', sdp)
     const invite = await bob.receives(`INVITE ${bob.contact}`)
-    expect(invite.header('Record-Route')).toBe('<sip:192.0.2.1;lr>')
+    expect(invite.header('Record-Route')).toMatch(/^<sip:192\.0\.2\.1;lr;sig=[0-9a-f]{16}>$/)
     expect(invite.headers('Proxy-Authorization')).toEqual([])
     await bob.sends(180)
     await alice.receives(180)
@@ -82,7 +82,7 @@ describe('telephones', () => {
       await phone.registers()
       await asksWithPassword(alice, 'INVITE sip:bob@192.0.2.1', sdp)
       const invite = await phone.receives('INVITE sip:bob@10.0.0.5:5060')
-      expect(invite.header('Record-Route')).toBe('<sip:192.0.2.1;lr;nat=yes>')
+      expect(invite.header('Record-Route')).toMatch(/^<sip:192\.0\.2\.1;lr;sig=[0-9a-f]{16};nat=yes>$/)
       await phone.sends(200, sdp)
       const ok = await alice.receives(200)
       expect(ok.header('Contact')).toBe(`<sip:bob@10.0.0.5:5060;alias=${homeAddress}~${homePort}~1>`)
@@ -151,6 +151,40 @@ describe('what an open host on the Internet is asked for', () => {
       await carol.receivesNothing()
     },
   )
+
+  ladder(
+    'row 28, no relay through a dialog that somebody made up: a To tag, and a Route that names us',
+    edge,
+    users,
+    async ({ dave, carol }) => {
+      for (const route of ['<sip:192.0.2.1;lr>', '<sip:192.0.2.1;lr;sig=0123456789abcdef>']) {
+        await dave.sends(`MESSAGE ${carol.contact}`, {
+          headers: { To: '<sip:carol@192.0.2.1>;tag=made-up', Route: [route] },
+        })
+        await dave.receives('404 Not Here')
+      }
+      await carol.receivesNothing()
+    },
+  )
+
+  ladder('a signed Route is good for its own Call-ID only', edge, users, async ({ alice, bob, carol }) => {
+    await bob.registers()
+    await asksWithPassword(alice, 'INVITE sip:bob@192.0.2.1', sdp)
+    const invite = await bob.receives('INVITE')
+    await bob.sends(200, sdp)
+    await alice.receives(200)
+    await alice.sends('ACK')
+    await bob.receives('ACK')
+    await alice.sends(`MESSAGE ${carol.contact}`, {
+      headers: {
+        'Call-ID': 'another',
+        To: '<sip:carol@192.0.2.1>;tag=x',
+        Route: invite.header('Record-Route'),
+      },
+    })
+    await alice.receives('404 Not Here')
+    await carol.receivesNothing()
+  })
 
   ladder('From is yours or you are nobody: 403', edge, users, async ({ alice, bob }) => {
     await bob.registers()
