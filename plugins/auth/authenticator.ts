@@ -171,21 +171,23 @@ export class Authenticator {
   ): AuthenticationResult | null {
     const { lockout, log } = this.#services
     const { address } = context.flow
-    if (nonce.state !== 'fresh') {
+    // A guess with an old nonce is a guess: stale=true would say that it was right.
+    const isLocked = lockout.isLocked(user.username, address)
+    if (!isRight && !isLocked && lockout.recordFailure(user.username, address)) {
+      log.warn(
+        { ...context.logFields(), user: user.username },
+        'too many wrong passwords: locked out at this address',
+      )
+    }
+    if (nonce.state !== 'fresh' && !isLocked) {
       // RFC 7616 §3.3: stale=true only if the answer would have been right, else anybody could ask for ever.
       notesOf(context).staleRealm = isRight ? answer.realm : null
       return this.#refused(context, AuthCode.staleNonce, `the nonce is ${whyNot(nonce)}`)
     }
-    if (lockout.isLocked(user.username, address)) {
+    if (isLocked) {
       return this.#refused(context, AuthCode.wrongPassword, `${user.username} is locked out at ${address}`)
     }
     if (!isRight) {
-      if (lockout.recordFailure(user.username, address)) {
-        log.warn(
-          { ...context.logFields(), user: user.username },
-          'too many wrong passwords: locked out at this address',
-        )
-      }
       return secret.kind === 'unknown-user'
         ? this.#refused(context, AuthCode.unknownUser, `there is no user ${user.username}`)
         : this.#refused(context, AuthCode.wrongPassword, `the password of ${user.username} is wrong`)

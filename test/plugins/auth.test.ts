@@ -480,6 +480,18 @@ describe('guessing', () => {
     expect(attempt({}).code).toBe(1)
   })
 
+  it('a nonce that is old or forged is no way around it: no stale=true tells that a guess was right', async () => {
+    const { attempt, stand, bench } = await authStand({ lockout_failures: 3, lockout_seconds: 60 })
+    const nonce = 'A'.repeat(48)
+    for (let i = 0; i < 3; i++) attempt({ answer: { nonce, password: `guess ${i}` } })
+    const right = attempt({ answer: { nonce } })
+    expect(right.code).toBe(-2)
+    bench.call('auth_challenge', right.context, realm, 0)
+    expect(challengesIn(right.context.replies[0]?.headers ?? '')[0]?.stale).not.toBe(true)
+    stand.clock.advanceSync(60_000)
+    expect(attempt({ answer: { nonce } }).code).toBe(-4)
+  })
+
   it('a right password forgets the wrong ones before it; off by default', async () => {
     const { attempt } = await authStand({ lockout_failures: 2 })
     const codes = ['guess', 'secret', 'guess', 'secret'].map(
