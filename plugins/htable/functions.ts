@@ -1,8 +1,14 @@
 import { type ArgumentDeclaration, anyRoute, type FunctionDeclaration } from '../../src/plugin/index.ts'
+import { parseItem } from './tables.ts'
 
 const table = { name: 'table', type: 'string', doc: 'The name of a table.' } as const
-const tableKey = { name: 'item', type: 'string', doc: '"table=>key"' } as const
-const tableRegex = { name: 'item', type: 'string', doc: '"table=>regular expression"' } as const
+const tableKey = { name: 'item', type: 'string', prepare: parseItem, doc: '"table=>key"' } as const
+const tableRegex = {
+  name: 'item',
+  type: 'string',
+  prepare: parseItem,
+  doc: '"table=>regular expression"',
+} as const
 const key = { name: 'key', type: 'string', doc: 'The name of an entry.' } as const
 const operator = { name: 'operator', type: 'string', doc: 're, sw (starts with), ew, in, eq or ne.' } as const
 const operand = { name: 'operand', type: 'string', doc: 'What the operator compares with.' } as const

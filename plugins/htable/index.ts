@@ -14,6 +14,7 @@ import { startWalk, step, type Walk, walksOf } from './iterators.ts'
 import { tableCommands } from './rpc.ts'
 import { regular, type Selector, selectorBy, selectorOf } from './selector.ts'
 import { loadTable, type StoredColumns, saveTable } from './stored.ts'
+import { parseItem, type TableItem, Tables } from './tables.ts'
 
 const sweepMilliseconds = 1_000
 
@@ -42,7 +43,7 @@ const params = {
 } as const satisfies Record<string, ParamDeclaration>
 
 const variable = (doc: string, more: { assignable?: true; type?: 'int' | 'value' } = {}) =>
-  ({ inner: 'name', prepare: checkItem, type: 'value', doc, ...more }) as const
+  ({ inner: 'name', prepare: parseItem, type: 'value', doc, ...more }) as const
 const ofWalk = (doc: string) => ({ inner: 'name', type: 'value', doc }) as const
 
 export default definePlugin({
@@ -84,10 +85,10 @@ export default definePlugin({
   },
 
   async setup(host, values) {
-    const tables = new Map<string, HashTable>()
+    const tables = new Tables(host)
     for (const text of values.htable) {
       const definition = parseTableDefinition(text)
-      tables.set(definition.name, new HashTable(definition, host.clock))
+      tables.byName.set(definition.name, new HashTable(definition, host.clock))
     }
     const database = values.db_url === undefined ? null : host.openDatabase(values.db_url)
     const columns: StoredColumns = {
@@ -99,38 +100,24 @@ export default definePlugin({
       hasExpires: values.db_expires !== 0,
       arraySizeSuffix: values.array_size_suffix,
     }
-    if (database !== null) await loadAll(tables, database, columns, host)
-    const complaints = new Complaints(host)
-    host.every(sweepMilliseconds, () => sweepAll(tables, host))
+    if (database !== null) await loadAll(tables.byName, database, columns, host)
+    host.every(sweepMilliseconds, () => sweepAll(tables.byName, host))
 
-    /** Null, and a line in the log, for a table that is not defined. */
-    function tableNamed(context: RouteContext, name: string): HashTable | null {
-      const table = tables.get(name)
-      if (table === undefined) complaints.noTable(context, name)
-      return table ?? null
-    }
-
-    function tableOf(context: RouteContext, item: string): HashTable | null {
-      return tableNamed(context, item.slice(0, item.indexOf('=>')).trim())
-    }
-
-    function assign(context: RouteContext, item: string, value: Value): boolean {
-      const table = tableOf(context, item)
+    function assign(context: RouteContext, { table: name, key }: TableItem, value: Value): boolean {
+      const table = tables.named(context, name)
       if (table === null) return false
-      const isSet = table.set(keyOf(item), value)
-      if (!isSet) complaints.full(context, table.definition.name)
+      const isSet = table.set(key, value)
+      if (!isSet) tables.complainOfFull(context, name)
       return isSet
     }
 
-    function add(context: RouteContext, item: unknown, amount: number): Value {
-      const text = String(item)
-      return tableOf(context, text)?.add(keyOf(text), amount) ?? null
+    function add(context: RouteContext, { table, key }: TableItem, amount: number): Value {
+      return tables.named(context, table)?.add(key, amount) ?? null
     }
 
-    function count(context: RouteContext, item: unknown, what: 'names' | 'values'): Value {
-      const text = String(item)
-      const table = tableOf(context, text)
-      const selector = selectorOf(keyOf(text))
+    function count(context: RouteContext, item: TableItem, what: 'names' | 'values'): Value {
+      const table = tables.named(context, item.table)
+      const selector = selectorOf(item.key)
       return table === null || selector === null ? null : matching(table, what, selector).length
     }
 
@@ -153,10 +140,10 @@ export default definePlugin({
     }
 
     function setFor(context: RouteContext, name: string, key: string, value: Value, seconds: number): number {
-      const table = tableNamed(context, name)
+      const table = tables.named(context, name)
       if (table === null) return -1
       if (table.set(key, value, seconds)) return 1
-      complaints.full(context, name)
+      tables.complainOfFull(context, name)
       return -1
     }
 
@@ -180,7 +167,7 @@ export default definePlugin({
     return {
       functions: {
         sht_print() {
-          for (const table of tables.values()) {
+          for (const table of tables.byName.values()) {
             for (const [key, value] of table.live()) {
               host.log.info({ table: table.definition.name, key, value }, 'htable entry')
             }
@@ -188,34 +175,34 @@ export default definePlugin({
           return 1
         },
         sht_rm(context, name, key) {
-          const table = tableNamed(context, name)
+          const table = tables.named(context, name)
           table?.remove(key)
           return table === null ? -1 : 1
         },
         sht_rm_name_re: (context, item) =>
-          removeMatching(tableOf(context, item), 'names', regular(keyOf(item))),
+          removeMatching(tables.named(context, item.table), 'names', regular(item.key)),
         sht_rm_value_re: (context, item) =>
-          removeMatching(tableOf(context, item), 'values', regular(keyOf(item))),
+          removeMatching(tables.named(context, item.table), 'values', regular(item.key)),
         sht_rm_name: (context, name, operator, operand) =>
-          removeMatching(tableNamed(context, name), 'names', selectorBy(operator, operand)),
+          removeMatching(tables.named(context, name), 'names', selectorBy(operator, operand)),
         sht_rm_value: (context, name, operator, operand) =>
-          removeMatching(tableNamed(context, name), 'values', selectorBy(operator, operand)),
+          removeMatching(tables.named(context, name), 'values', selectorBy(operator, operand)),
         sht_match_name: (context, name, operator, operand) =>
-          hasMatching(tableNamed(context, name), 'names', selectorBy(operator, operand)),
+          hasMatching(tables.named(context, name), 'names', selectorBy(operator, operand)),
         sht_match_str_value: (context, name, operator, operand) =>
-          hasMatching(tableNamed(context, name), 'values', selectorBy(operator, operand)),
+          hasMatching(tables.named(context, name), 'values', selectorBy(operator, operand)),
         sht_reset(context, name) {
-          const table = tableNamed(context, name)
+          const table = tables.named(context, name)
           table?.clear()
           return table === null ? -1 : 1
         },
-        sht_is_null: (context, name, key) => (tableNamed(context, name)?.has(key) ? -1 : 1),
+        sht_is_null: (context, name, key) => (tables.named(context, name)?.has(key) ? -1 : 1),
         sht_setxs: setFor,
         sht_setxi: setFor,
-        sht_lock: (context, item) => (tableOf(context, item) === null ? -1 : 1),
-        sht_unlock: (context, item) => (tableOf(context, item) === null ? -1 : 1),
+        sht_lock: (context, item) => (tables.named(context, item.table) === null ? -1 : 1),
+        sht_unlock: (context, item) => (tables.named(context, item.table) === null ? -1 : 1),
         sht_iterator_start(context, name, tableName) {
-          const table = tableNamed(context, tableName)
+          const table = tables.named(context, tableName)
           return table !== null && startWalk(context, name, table) ? 1 : -1
         },
         sht_iterator_next(context, name) {
@@ -234,21 +221,25 @@ export default definePlugin({
       variables: {
         sht: {
           read(context, inner) {
-            const item = inner as string
-            const table = tableOf(context, item)
-            return table === null ? null : table.get(keyOf(item))
+            const { table, key } = inner as TableItem
+            return tables.named(context, table)?.get(key) ?? null
           },
-          write: (context, value, inner) => assign(context, inner as string, value),
+          write: (context, value, inner) => assign(context, inner as TableItem, value),
         },
         shtex: {
-          read: (context, inner) => tableOf(context, inner as string)?.expiry(keyOf(inner as string)) ?? null,
-          write: (context, value, inner) =>
-            tableOf(context, inner as string)?.setExpiry(keyOf(inner as string), Number(value)) ?? false,
+          read(context, inner) {
+            const { table, key } = inner as TableItem
+            return tables.named(context, table)?.expiry(key) ?? null
+          },
+          write(context, value, inner) {
+            const { table, key } = inner as TableItem
+            return tables.named(context, table)?.setExpiry(key, Number(value)) ?? false
+          },
         },
-        shtinc: { read: (context, inner) => add(context, inner, 1) },
-        shtdec: { read: (context, inner) => add(context, inner, -1) },
-        shtcn: { read: (context, inner) => count(context, inner, 'names') },
-        shtcv: { read: (context, inner) => count(context, inner, 'values') },
+        shtinc: { read: (context, inner) => add(context, inner as TableItem, 1) },
+        shtdec: { read: (context, inner) => add(context, inner as TableItem, -1) },
+        shtcn: { read: (context, inner) => count(context, inner as TableItem, 'names') },
+        shtcv: { read: (context, inner) => count(context, inner as TableItem, 'values') },
         shtitkey: { read: (context, inner) => walksOf(context).get(String(inner))?.current?.[0] ?? null },
         shtitval: { read: (context, inner) => walksOf(context).get(String(inner))?.current?.[1] ?? null },
         shtrecord: {
@@ -258,14 +249,14 @@ export default definePlugin({
           },
         },
       },
-      rpc: tableCommands(tables, reload, store),
-      exports: { table: (name: string) => tables.get(name) ?? null },
+      rpc: tableCommands(tables.byName, reload, store),
+      exports: { table: (name: string) => tables.byName.get(name) ?? null },
       async start() {
         await host.script.runEvent('htable:mod-init', null, null)
       },
       async close() {
         if (database === null) return
-        for (const table of tables.values()) {
+        for (const table of tables.byName.values()) {
           if (table.definition.savesToDatabase && table.definition.databaseTable !== '') await store(table)
         }
         await database.close()
@@ -282,16 +273,6 @@ export interface HtableExports {
 interface ExpiredRecord {
   key: string
   value: string | number
-}
-
-/** `t=>key`: the part behind the arrow. Hot: called for every access. */
-function keyOf(item: string): string {
-  return item.slice(item.indexOf('=>') + 2)
-}
-
-function checkItem(text: string): string {
-  if (text.includes('=>')) return text
-  throw new ArgumentProblem(`"${text}" names no item of a table`, 'write $sht(table=>key)')
 }
 
 function matching(table: HashTable, what: 'names' | 'values', selector: Selector): string[] {
@@ -326,42 +307,6 @@ async function sweepAll(tables: ReadonlyMap<string, HashTable>, host: PluginHost
         context.scope.notes.set('htable:expired', record)
       })
     }
-  }
-}
-
-/** One line per table and kind of trouble in a while: scripts ask for every message. */
-class Complaints {
-  readonly #host: PluginHost
-  readonly #last = new Map<string, number>()
-
-  constructor(host: PluginHost) {
-    this.#host = host
-  }
-
-  noTable(context: RouteContext, name: string): void {
-    if (this.#isDue(`none ${name}`)) {
-      this.#host.log.error(
-        { ...context.logFields(), table: name },
-        `there is no table ${name}: modparam("htable", "htable", "${name}=>size=8")`,
-      )
-    }
-  }
-
-  full(context: RouteContext, name: string): void {
-    if (this.#isDue(`full ${name}`)) {
-      this.#host.log.error(
-        { ...context.logFields(), table: name },
-        `table ${name} is full: new keys are not stored`,
-      )
-    }
-  }
-
-  #isDue(what: string): boolean {
-    const now = this.#host.clock.now()
-    const last = this.#last.get(what)
-    if (last !== undefined && now - last < 10_000) return false
-    if (this.#last.size < 1_000) this.#last.set(what, now)
-    return true
   }
 }
 

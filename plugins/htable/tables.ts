@@ -1,0 +1,56 @@
+import { ArgumentProblem, type PluginHost, type RouteContext } from '../../src/plugin/index.ts'
+import type { HashTable } from './hash-table.ts'
+
+/** What `table=>key` says. */
+export interface TableItem {
+  readonly table: string
+  readonly key: string
+}
+
+/** @throws ArgumentProblem for a text without an arrow. */
+export function parseItem(text: string): TableItem {
+  const arrow = text.indexOf('=>')
+  if (arrow === -1) {
+    throw new ArgumentProblem(`"${text}" names no item of a table`, 'write $sht(table=>key)')
+  }
+  return { table: text.slice(0, arrow).trim(), key: text.slice(arrow + 2) }
+}
+
+/** The tables of a script by their names, and what is said when there is none, or no room in it. */
+export class Tables {
+  readonly byName = new Map<string, HashTable>()
+  readonly #host: PluginHost
+  readonly #lastComplaint = new Map<string, number>()
+
+  constructor(host: PluginHost) {
+    this.#host = host
+  }
+
+  /** Null, and a line in the log, for a table that is not defined. */
+  named(context: RouteContext, name: string): HashTable | null {
+    const table = this.byName.get(name)
+    if (table !== undefined) return table
+    this.#complain(
+      context,
+      name,
+      `there is no table ${name}: modparam("htable", "htable", "${name}=>size=8")`,
+    )
+    return null
+  }
+
+  complainOfFull(context: RouteContext, name: string): void {
+    this.#complain(context, name, `table ${name} is full: new keys are not stored`)
+  }
+
+  /** Once in a while: scripts ask for every message. */
+  #complain(context: RouteContext, table: string, what: string): void {
+    const now = this.#host.clock.now()
+    const last = this.#lastComplaint.get(what)
+    if (last !== undefined && now - last < complaintMilliseconds) return
+    if (this.#lastComplaint.size < complaintsMax) this.#lastComplaint.set(what, now)
+    this.#host.log.error({ ...context.logFields(), table }, what)
+  }
+}
+
+const complaintMilliseconds = 10_000
+const complaintsMax = 1_000
