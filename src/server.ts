@@ -3,6 +3,7 @@ import { compiler } from '../grammar/compile.ts'
 import type { Diagnostic } from '../grammar/diagnostics.ts'
 import { createOpenDatabase } from './database/index.ts'
 import { Intake } from './intake.ts'
+import { limits } from './limits.ts'
 import { advertised, listenRequests } from './listen.ts'
 import { createProxy } from './proxy/core.ts'
 import type { Clock } from './runtime/clock.ts'
@@ -35,6 +36,8 @@ export interface ServerOptions {
   readonly environment?: (name: string) => string | null
   /** Directories in which modules are looked for that are not built in. */
   readonly pluginDirectories?: readonly string[]
+  /** Live transactions, if fewer than limits.transactionsMax. */
+  readonly transactionsMax?: number
 }
 
 export interface Server {
@@ -105,7 +108,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const sockets = createSocketTable(transport.sockets)
     for (const alias of loaded.program.aliases) sockets.addAlias(alias.host, alias.port)
     const send = transport.send.bind(transport)
-    const transactions = createTransactionLayer({ clock, random, log, metrics, send })
+    const transactions = createTransactionLayer({
+      clock,
+      random,
+      log,
+      metrics,
+      send,
+      transactionsMax: options.transactionsMax ?? limits.transactionsMax,
+    })
     opened.push(() => transactions.close())
     const proxy = createProxy({
       transactions,

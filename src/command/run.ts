@@ -1,5 +1,7 @@
 import { resolve } from 'node:path'
+import { getHeapStatistics } from 'node:v8'
 import { renderDiagnostic } from '../../grammar/diagnostics.ts'
+import { limits } from '../limits.ts'
 import { addressesOf, parseListen } from '../listen.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log, LogLevel } from '../runtime/log.ts'
@@ -101,6 +103,7 @@ class Startup {
       ...(define && { defines: define }),
       ...(plugins && { pluginDirectories: plugins }),
       environment: (name) => environment[name] ?? null,
+      transactionsMax: transactionsThatFit(),
     })
   }
 
@@ -118,6 +121,21 @@ class Startup {
 }
 
 const noMeaning = 'has no meaning here: one process, memory as needed'
+
+/** Octets of V8's heap that transactions never get: its nursery, and the program itself. */
+const nurseryBytes = 100_663_296
+const programBytes = 25_165_824
+const fewestTransactions = 1_000
+
+/**
+ * Half of the heap that is left is for transactions. V8 takes about a quarter of a small host's memory, or what
+ * --max-old-space-size says, and ends the process where that is used up: a flood must be refused before.
+ */
+function transactionsThatFit(): number {
+  const left = getHeapStatistics().heap_size_limit - nurseryBytes - programBytes
+  const fitting = Math.floor(left / 2 / limits.transactionBytes)
+  return Math.min(limits.transactionsMax, Math.max(fewestTransactions, fitting))
+}
 
 function enter(directory: string): void {
   try {
