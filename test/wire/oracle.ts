@@ -17,6 +17,7 @@ export interface Oracle {
 let nextPort = 10_000 + (process.pid % 730) * 30
 
 export function freePort(): number {
+  while (isBound(nextPort)) nextPort++
   return nextPort++
 }
 
