@@ -132,7 +132,7 @@ function checkUris(request: SipMessage, { uriChecks }: CheckSettings): Refusal |
     return bad('Bad Request URI')
   if ((uriChecks & 2) !== 0 && !hasReadableUri(request.from)) return bad('Invalid From Header')
   if ((uriChecks & 4) !== 0 && !hasReadableUri(request.to)) return bad('Invalid To Header')
-  if ((uriChecks & 8) !== 0 && !hasReadableContacts(request)) return bad('Invalid Contact Header')
+  if ((uriChecks & 8) !== 0 && !hasReadableContacts(request)) return bad('Bad Contact URI')
   return null
 }
 

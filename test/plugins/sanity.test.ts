@@ -45,7 +45,7 @@ describe('sanity_check', () => {
     ['From, not asked for', { from: '<xsip:a@b>;tag=1' }, 1024, 4, ''],
     ['To', { to: '<sip:a@b:99999999>' }, 1024, 7, '400 Invalid To Header'],
     ['Request-URI', { uri: 'sip:a@b:99999999' }, 1024, 7, '400 Bad Request URI'],
-    ['Contact', { headers: 'm: <foo>\r\n' }, 1024, 15, '400 Invalid Contact Header'],
+    ['Contact', { headers: 'm: <foo>\r\n' }, 1024, 15, '400 Bad Contact URI'],
     ['Contact, not asked for', { headers: 'm: <foo>\r\n' }, 1024, 7, ''],
     ['two From tags', { from: '<sip:x@y>;tag=2;tag=3' }, 4096, 7, '400 Many From Tag Params'],
     ['two To tags', { to: '<sip:x@y>;tag=2;TAG=3' }, 4096, 7, '400 Many To Tag Params'],
