@@ -57,7 +57,8 @@ export async function play(side: Side, run: (talk: Talk) => Promise<void>): Prom
   const written = (at: string, text: string | null) =>
     `--- ${at} received\n${normalized(text, names)
       .replaceAll(mark, '')
-      .replace(/call-\d+/g, 'CALL')}`
+      .replace(/call-\d+/g, 'CALL')
+      .replace(/^X-Probe: \d+/m, 'X-Probe: N')}`
   const nextAnywhere = async (milliseconds: number) => {
     const found = await nextOf([...endpoints.values()], isMarked ? mark : '', milliseconds)
     const at = [...endpoints].find(([, one]) => one === found?.at)?.[0]
