@@ -5,8 +5,7 @@ import {
   type Location,
   type RouteContext,
 } from '../../src/plugin/index.ts'
-import { ulcNote } from '../usrloc/exports.ts'
-import { type UlcRecord, ulcRecord } from '../usrloc/ulc-record.ts'
+import { type UlcRecord, ulcNote, ulcRecord } from '../usrloc/exports.ts'
 import { sameContact } from './matching.ts'
 import type { Registrar } from './save.ts'
 

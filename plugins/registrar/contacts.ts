@@ -87,7 +87,7 @@ function readContact(uri: string, params: string, lengthMax: number): RequestedC
 }
 
 /** Thousandths; -1 if absent or empty; null for what is no qvalue (RFC 3261 §25.1). Digits after the third are cut off. */
-export function readQ(text: string | null): number | null {
+function readQ(text: string | null): number | null {
   if (text === null || text === '') return -1
   const match = /^([01]?)(?:\.(\d*))?$/.exec(text.slice(0, 32))
   if (match === null || text === '.') return null

@@ -1,8 +1,8 @@
-import type { FlowState } from '../../src/plugin/index.ts'
+import type { FlowState, RouteContext } from '../../src/plugin/index.ts'
 
 /**
  * What allow_third_party() (module learn) leaves for the save() that follows: somebody else's REGISTER was
- * allowed, within these bounds. Kept in the message's notes under `delegationNote`.
+ * allowed, within these bounds.
  */
 export interface Delegation {
   /** Canonical address-of-record that may be written; save() refuses any other. */
@@ -17,4 +17,13 @@ export interface Delegation {
   flowOf(contact: string): FlowState | null
 }
 
-export const delegationNote = 'registrar.delegation'
+const note = 'registrar.delegation'
+
+/** The next save() of this message stores for somebody else. */
+export function delegate(context: RouteContext, delegation: Delegation): void {
+  context.scope.notes.set(note, delegation)
+}
+
+export function delegationOf(context: RouteContext): Delegation | undefined {
+  return context.scope.notes.get(note) as Delegation | undefined
+}

@@ -7,8 +7,10 @@ import {
   type RouteContext,
 } from '../../src/plugin/index.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
-import { ulcAttribute, ulcAttributes } from '../usrloc/ulc-record.ts'
+import { ulcAttribute, ulcAttributes } from '../usrloc/exports.ts'
 import { fetchContacts, isRegistered, profiles, subjectUri, unregister } from './bindings.ts'
+import { delegate } from './delegation.ts'
+import type { RegistrarExports } from './exports.ts'
 import { lookup, lookupBranches, lookupToDestinationSet } from './lookup.ts'
 import { type PreparedReply, preparedNote, type Registrar, save, sendReply } from './save.ts'
 import type { RegistrarSettings } from './settings.ts'
@@ -374,14 +376,10 @@ export default definePlugin({
         },
       },
       /** For learn and outbox: the rules under which save() and lookup() file. */
-      exports: { aorRules } satisfies RegistrarExports,
+      exports: { aorRules, delegate } satisfies RegistrarExports,
     }
   },
 })
-
-export interface RegistrarExports {
-  readonly aorRules: AorRules
-}
 
 function sendPrepared(registrar: Registrar, context: RouteContext): number {
   const prepared = context.scope.notes.get(preparedNote) as PreparedReply | undefined

@@ -20,7 +20,7 @@ import type { Registrar } from './save.ts'
  * lookup(): the bindings of an address-of-record become the target set (RFC 3261 §16.5). What nobody may send to
  * now (a closed pinhole, an unproven flow that has had its octets) is not offered: `cold`.
  */
-export const lookupResult = {
+const lookupResult = {
   found: 1,
   notFound: -1,
   methodNotAllowed: -2,

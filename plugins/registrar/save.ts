@@ -10,11 +10,13 @@ import {
   type PluginHost,
   parseUri,
   type RouteContext,
+  type SipMessage,
+  unescapeUser,
 } from '../../src/plugin/index.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
 import { contactLine } from './contact-header.ts'
 import { type RequestedContact, readContacts, readExpiresHeader } from './contacts.ts'
-import { type Delegation, delegationNote } from './delegation.ts'
+import { type Delegation, delegationOf } from './delegation.ts'
 import { grantedExpires } from './expires.ts'
 import { hasOption, readExtensions } from './extensions.ts'
 import { type GrantedContact, type Plan, planRegistration, planRemoval, type Registration } from './plan.ts'
@@ -25,7 +27,7 @@ import type { RegistrarSettings } from './settings.ts'
  * save(): RFC 3261 §10.3 for whatever request the script calls it on (Kamailio looks at no method either). The
  * 200 leaves when the store has the bindings; if the store refuses, 503 leaves instead, and nothing has changed.
  */
-export const saveFlags = {
+const saveFlags = {
   memoryOnly: 0x01,
   noReply: 0x02,
   keepOnlyThis: 0x04,
@@ -93,7 +95,7 @@ function register(
   const aorUri = uri === undefined || uri === '' ? (message.to?.uri ?? '') : uri
   const aor = canonicalAor(aorUri, settings.aorRules)
   if (aor === null) return refusals.badAor
-  const delegation = context.scope.notes.get(delegationNote) as Delegation | undefined
+  const delegation = delegationOf(context)
   if (delegation !== undefined && delegation.aor !== aor) {
     return refusals.notAllowed('The delegation is for another address-of-record')
   }
@@ -183,7 +185,7 @@ function registrationOf(
     path: path.map(flat),
     received: flat(received),
     socket: delegation === undefined ? socketOf(host, context, settings) : '',
-    methods: methodsOf(context),
+    methods: methodsOf(message),
     flags: 0,
     branchFlags: context.target.flags,
     isDurable: (flags & saveFlags.memoryOnly) === 0,
@@ -198,29 +200,25 @@ function registrationOf(
       xavpNumber(context, settings.xavpCfg, 'max_contacts') ??
       settings.maxContacts,
   }
-
-  function methodsOf({ message: request }: RouteContext): number {
-    const index = request.first(HeaderId.allow)
-    if (index < 0) return 0
-    let bits = 0
-    for (let i = index; i >= 0; i = request.next(i)) bits |= methodBits(request.headerValue(i))
-    return bits
-  }
 }
 
-/** Only what the script had kept: fix_nated_register() in received_avp, or a trusted edge's Path. */
+/** Bits of all methods that Allow names; 0 without the header. */
+function methodsOf(request: SipMessage): number {
+  const index = request.first(HeaderId.allow)
+  if (index < 0) return 0
+  let bits = 0
+  for (let i = index; i >= 0; i = request.next(i)) bits |= methodBits(request.headerValue(i))
+  return bits
+}
+
+/** Only what the script had kept: fix_nated_register() in received_avp, or a trusted edge's Path, which escapes it. */
 function receivedOf(context: RouteContext, settings: RegistrarSettings, path: readonly string[]): string {
   const avp = settings.receivedAvp?.read(context)
   if (typeof avp === 'string' && avp !== '') return parseUri(avp) === null ? '' : avp
   if (!settings.pathUseReceived || path.length === 0) return ''
   const match = /;received=([^;>?]+)/i.exec(path[path.length - 1] ?? '')
-  const inner = match?.[1] === undefined ? '' : decodeEscapes(match[1])
+  const inner = match?.[1] === undefined ? '' : unescapeUser(match[1])
   return parseUri(inner) === null ? '' : inner
-}
-
-/** `sip%3a192.0.2.1%3a5060`: the path module escapes it, RFC 3261 §19.1.2. */
-function decodeEscapes(text: string): string {
-  return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
 function socketOf(host: PluginHost, context: RouteContext, settings: RegistrarSettings): string {
@@ -243,7 +241,7 @@ function methodBits(list: string): number {
   return bits
 }
 
-export function xavpNumber(context: RouteContext, root: string, key: string): number | null {
+function xavpNumber(context: RouteContext, root: string, key: string): number | null {
   if (root === '') return null
   const value = context.scope.xavps.get(root, 0, key, 0)
   return typeof value === 'number' ? value : null

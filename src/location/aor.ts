@@ -14,7 +14,7 @@ export interface AorRules {
 }
 
 /** Characters of an address-of-record that we file; a longer one is refused. */
-export const aorLengthMax = 512
+const aorLengthMax = 512
 
 /** Null if the text is no URI, has nothing to file under, or is too long. */
 export function canonicalAor(uriText: string, rules: AorRules): string | null {

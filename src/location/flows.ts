@@ -29,7 +29,7 @@ export interface FlowState {
 }
 
 /** Octets that may go out for each one that came in while a flow is unproven. */
-export const amplificationMax = 3
+const amplificationMax = 3
 
 export class FlowTable {
   /** By remote address, then by port and socket: no key is built per packet. */

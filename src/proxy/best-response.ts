@@ -33,7 +33,7 @@ export function pickBest<C extends Candidate>(candidates: Iterable<C>, isInvite:
 const lastRank = 100_000
 
 /** The lower the better. */
-export function rankOf(status: number): number {
+function rankOf(status: number): number {
   if (status >= 600) return status - 600
   if (status >= 400 && status < 500) return isActionable(status) ? status : 1_000 + status
   if (status < 400) return 100 + (status - 300)

@@ -45,7 +45,7 @@ export function createProxy(options: ProxyOptions): ProxyCore {
 }
 
 /** tm's defaults. */
-export function defaultProxySettings(): ProxySettings {
+function defaultProxySettings(): ProxySettings {
   return {
     autoInvite100: true,
     autoInvite100Reason: 'trying -- your call is important to us',

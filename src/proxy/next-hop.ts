@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { limits } from '../limits.ts'
 import { asciiLower, parseUri, type Uri, uriParam } from '../sip/uri.ts'
 import type { Flow, ListenSocket, SocketTable, TransportName } from '../transport/socket.ts'
+import { defaultPort } from '../transport/sockets.ts'
 import { relayErrors } from './relay-error.ts'
 import type { Target } from './target.ts'
 
@@ -43,12 +44,6 @@ export function flowTo(
   const socket = canSend(forced, address, transport) ? forced : sockets.chooseFor(address, transport, arrival)
   if (socket === null) return null
   return { socket, address, port: port === 0 ? defaultPort(transport) : port }
-}
-
-export function defaultPort(transport: TransportName): number {
-  if (transport === 'tls') return 5061
-  if (transport === 'ws') return 80
-  return transport === 'wss' ? 443 : 5060
 }
 
 /**

@@ -6,18 +6,18 @@ import type { SipMessage } from '../sip/message.ts'
 import type { ServerTransaction, ServerTransactionUser } from '../transaction/transaction.ts'
 import type { Flow } from '../transport/socket.ts'
 import { pickBest } from './best-response.ts'
-import { type BranchOwner, ProxyBranch } from './branch.ts'
+import type { BranchOwner, ProxyBranch } from './branch.ts'
 import { BranchTimers } from './branch-timers.ts'
 import { type CancelScope, cancelBranches, ownReason, reasonLines } from './cancel.ts'
-import { type DepartureContext, depart, departToAlternative } from './departure.ts'
+import { type DepartureContext, departToAlternative } from './departure.ts'
+import { Forking } from './forking.ts'
 import { forwardedResponse, hasFurtherVia } from './forward.ts'
 import type { BranchEnd, ReplyOptions, ResponseContext } from './proxy.ts'
 import { errorAnswer, relayErrors } from './relay-error.ts'
-import { SerialLegs } from './serial-legs.ts'
 import type { ProxyServices } from './services.ts'
 import { copyTarget, type Target } from './target.ts'
 import { Upstream } from './upstream.ts'
-import { Breadth, isLoop, loopDigest } from './validate.ts'
+import { isLoop, loopDigest } from './validate.ts'
 
 /**
  * The response context of RFC 3261 §16.7: one request, the branches that it went to, and what becomes of their
@@ -38,10 +38,10 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   readonly server: ServerTransaction
   readonly flow: Flow
   readonly scope: object
-  readonly branches: ProxyBranch[] = []
+  readonly branches: readonly ProxyBranch[]
   readonly timers: BranchTimers
   readonly #upstream: Upstream
-  readonly #legs = new SerialLegs(this.branches)
+  readonly #forking: Forking
   readonly #isInvite: boolean
   readonly createdAt: number
 
@@ -66,7 +66,6 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   /** How long a suspended one waits at most. */
   #suspension: Timer | null = null
   relayError = 0
-  #breadth: Breadth | null = null
   #loopDigest = ''
   /** Handlers that are running: while there are any, nothing is decided. */
   #holds = 0
@@ -84,6 +83,8 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.flow = server.flow
     this.scope = scope
     this.autoInvite100 = services.settings.autoInvite100
+    this.#forking = new Forking(this)
+    this.branches = this.#forking.branches
     this.#upstream = new Upstream(services, server, this)
     this.#isInvite = server.method === 'INVITE'
     this.createdAt = services.clock.now()
@@ -127,15 +128,13 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     const refusal = this.#refusal(targets)
     if (refusal !== 0) return refusal
     if (this.firstTarget === null) this.#begin(targets, request, edits)
-    const room = this.services.settings.branchesMax - this.branches.length
-    if (targets.length > room) {
-      this.services.log.error({ targets: targets.length, room }, 'maximum number of branches exceeded')
-    }
-    const started = this.#startBranches(targets.length > room ? targets.slice(0, room) : targets, edits)
+    this.#holds++
+    const started = this.#forking.start(targets, edits)
+    this.#holds--
     if (started <= 0) return this.#fail(started)
     this.relayError = 0
     this.#isExhausted = false
-    this.#legs.started(this.services.settings.failureReplyMode)
+    this.#forking.legs.started(this.services.settings.failureReplyMode)
     if (this.#isComplete()) queueMicrotask(() => this.#evaluate())
     return started
   }
@@ -164,59 +163,9 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.reply(100, this.services.settings.autoInvite100Reason)
   }
 
-  /** How many left or wait, else the last error. */
-  #startBranches(targets: readonly Target[], edits: EditList): number {
-    if (targets.length === 0) return relayErrors.unspecified
-    this.#breadth ??= new Breadth(this.server.request)
-    const share = this.#breadth.share(targets.length)
-    if (share === 0) return relayErrors.breadth
-    const stated = this.#breadth.mustState(targets.length, share) ? share : -1
-    let started = 0
-    let error: number = relayErrors.unspecified
-    this.#holds++
-    for (const target of targets) {
-      const own = this.branchRoute === null ? edits : edits.clone()
-      const index = this.branches.length
-      const branch = new ProxyBranch(this, index, copyTarget(target), own, this.#legs.current, share, stated)
-      this.branches.push(branch)
-      this.#breadth.take(share)
-      const outcome = this.#startBranch(branch, own)
-      if (outcome === 0) started++
-      else {
-        error = outcome
-        this.branches.pop()
-        this.#breadth.giveBack(share)
-        this.services.log.info({ target: branch.target.uri, code: outcome }, 'branch skipped')
-      }
-    }
-    this.#holds--
-    return started === 0 ? error : started
-  }
-
-  /** 0 if it left, or waits for its branch route or DNS. */
-  #startBranch(branch: ProxyBranch, edits: EditList): number {
-    if (this.branchRoute === null) return depart(this, branch)
-    const verdict = this.services.handlers.onBranch(this, branch.index, branch.target, edits)
-    if (typeof verdict === 'boolean') return verdict ? depart(this, branch) : relayErrors.scriptDropped
-    verdict.then(
-      (keep) => this.#startLater(branch, keep),
-      () => this.#startLater(branch, false),
-    )
-    return 0
-  }
-
-  #startLater(branch: ProxyBranch, keep: boolean): void {
-    if (!this.mayDepart(branch)) return
-    const error = keep ? depart(this, branch) : relayErrors.scriptDropped
-    if (error !== 0) this.departureFailed(branch, error)
-  }
-
   replicate(target: Target, request: SipMessage, edits: EditList): boolean {
     if (this.firstTarget === null) this.request = request
-    const index = limits.branchesSettableMax + this.branches.length
-    const branch = new ProxyBranch(this, index, copyTarget(target), edits, this.#legs.current, 0, -1)
-    branch.isReplica = true
-    return depart(this, branch) === 0
+    return this.#forking.replicate(target, edits)
   }
 
   mayDepart(branch: ProxyBranch): boolean {
@@ -351,7 +300,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   #end(branch: ProxyBranch, status: number, cause: BranchEnd['cause'], responseFlow: Flow | null): void {
     branch.isFinal = true
     branch.status = status
-    this.#breadth?.giveBack(branch.breadth)
+    this.#forking.ended(branch)
     // What never left says nothing about the flow it would have gone to.
     if (branch.client === null) return
     this.services.branchEnded({
@@ -409,7 +358,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   #runFailureRoute(route: string, best: ProxyBranch): void {
     this.failureRoute = null
     this.#winner = best
-    this.#legs.next()
+    this.#forking.legs.next()
     this.#isExhausted = true
     this.#holds++
     const done = this.services.handlers.onFailure(this, route)
@@ -430,14 +379,10 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   }
 
   dropResponses(which: 'all' | 'last' | 'none'): void {
-    this.#legs.drop(which)
+    this.#forking.legs.drop(which)
   }
 
   // CANCEL: RFC 3261 §9, §16.10.
-
-  onCancel(cancel: SipMessage): void {
-    this.cancel(reasonLines(cancel))
-  }
 
   cancel(headers = ''): void {
     if (this.isCancelled || !this.#isInvite) return

@@ -54,7 +54,7 @@ function isOurs(host: string, port: number, sockets: SocketTable): boolean {
 }
 
 /** RFC 5393 §5.1: the value of Max-Breadth; -1 if there is none, 0 if it cannot be read. */
-export function readMaxBreadth(request: SipMessage): number {
+function readMaxBreadth(request: SipMessage): number {
   if (request.first(HeaderId.maxBreadth) < 0) return -1
   const text = request.value(HeaderId.maxBreadth)
   if (text === '' || text.length > 9) return 0

@@ -47,7 +47,6 @@ export const HeaderId = {
 export type HeaderId = (typeof HeaderId)[keyof typeof HeaderId]
 
 /** One more than the largest number. */
-export const headerIdCount = 36
 
 const byName: ReadonlyMap<string, HeaderId> = new Map<string, HeaderId>([
   ['via', HeaderId.via],

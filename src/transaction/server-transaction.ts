@@ -71,10 +71,6 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
     return this.#state === 'terminated'
   }
 
-  get isAccepted(): boolean {
-    return this.#state === 'accepted'
-  }
-
   respond(statusCode: number, text: string): boolean {
     const { actions, clock, timers } = this.#services
     const age = clock.now() - this.#createdAt

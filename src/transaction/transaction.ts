@@ -32,8 +32,6 @@ export interface ServerTransaction {
 }
 
 export interface ServerTransactionUser {
-  /** A CANCEL that matches this INVITE; its own transaction answers 200 by itself. */
-  onCancel(cancel: SipMessage, flow: Flow): void
   /** No ACK came for a non-2xx final response (timer H), or the transport failed for good. */
   onTerminated(reason: 'done' | 'no-ack' | 'transport'): void
 }

@@ -1,4 +1,5 @@
 import { limits } from '../limits.ts'
+import { hostWithoutBrackets } from '../sip/uri.ts'
 import { isAddress } from './address.ts'
 import type { TransportName } from './socket.ts'
 import { defaultPort } from './sockets.ts'
@@ -39,7 +40,7 @@ export async function locate(
   transport: TransportName,
   lookups: Lookups,
 ): Promise<Located[]> {
-  if (isAddress(host)) return [{ address: withoutBrackets(host), port: port || defaultPort(transport) }]
+  if (isAddress(host)) return [{ address: hostWithoutBrackets(host), port: port || defaultPort(transport) }]
   if (port !== 0) return at(await lookups.addresses(host), port)
   const servers = inOrder(await lookups.srv(`${serviceOf(transport)}.${host}`), lookups)
   if (servers.length === 0) return at(await lookups.addresses(host), defaultPort(transport))
@@ -81,8 +82,4 @@ function serviceOf(transport: TransportName): string {
 
 function at(addresses: readonly string[], port: number): Located[] {
   return addresses.slice(0, limits.dnsAddressesMax).map((address) => ({ address, port }))
-}
-
-function withoutBrackets(host: string): string {
-  return host.startsWith('[') ? host.slice(1, -1) : host
 }

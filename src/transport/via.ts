@@ -3,6 +3,7 @@ import { sameName } from '../sip/headers/params.ts'
 import type { Via } from '../sip/headers/via.ts'
 import type { SipMessage } from '../sip/message.ts'
 import type { Flow } from './socket.ts'
+import { defaultPort } from './sockets.ts'
 
 /**
  * received and rport: RFC 3261 §18.2.1, RFC 3581 §4. The received message never changes; these functions say
@@ -36,11 +37,7 @@ export function responseDestination(
 ): { address: string; port: number } {
   const via = message.topmostVia
   if (via === null || force || via.rport !== null) return { address: flow.address, port: flow.port }
-  return { address: flow.address, port: via.port === 0 ? defaultPort(flow) : via.port }
-}
-
-function defaultPort(flow: Flow): number {
-  return flow.socket.transport === 'tls' || flow.socket.transport === 'wss' ? 5061 : 5060
+  return { address: flow.address, port: via.port || defaultPort(flow.socket.transport) }
 }
 
 function corrected(message: SipMessage, flow: Flow, force: boolean, isAnswer: boolean): string {

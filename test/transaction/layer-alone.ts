@@ -53,7 +53,6 @@ export function bench(options: { transactionsMax?: number } = {}): Bench {
       onTransportError: (code) => heard.push(`transport ${code}`),
     },
     serverUser: {
-      onCancel: () => heard.push('cancel'),
       onTerminated: (reason) => heard.push(reason),
     },
   }

@@ -8,7 +8,7 @@ export interface CSeq {
 }
 
 /** RFC 3261 §8.1.1.5: less than 2^31. */
-export const cseqMax = 0x7fff_ffff
+const cseqMax = 0x7fff_ffff
 
 export function parseCSeq(value: string): CSeq | null {
   return readCSeq(value, 0, value.length)

@@ -1,7 +1,7 @@
 import { parseDecimal } from '../bytes.ts'
 
 /** delta-seconds: Expires, Min-Expires, Session-Expires, the `expires` parameter (RFC 3261 §20.19, §25.1). */
-export const deltaSecondsMax = 0xffff_ffff
+const deltaSecondsMax = 0xffff_ffff
 
 /** Digits only; null for anything else and for more than 2^32 - 1. */
 export function parseDeltaSeconds(value: string): number | null {

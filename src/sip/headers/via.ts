@@ -13,6 +13,7 @@ import {
   trimLws,
   unfold,
 } from '../bytes.ts'
+import { hostWithoutBrackets } from '../uri-host.ts'
 import { endOfParam, valueBetween, valueStartOf } from './params.ts'
 
 /** One value of Via: RFC 3261 §20.42, RFC 3581. */
@@ -39,7 +40,7 @@ export interface Via {
   readonly isRfc3261: boolean
 }
 
-export const magicCookie = 'z9hG4bK'
+const magicCookie = 'z9hG4bK'
 
 /** `offset` is where `value` starts in the message. Null if it cannot be read. */
 export function parseVia(value: string, offset = 0): Via | null {
@@ -122,7 +123,7 @@ class ViaValue implements Via {
     } else if (letter === letterR) {
       if (this.rport === null) this.rport = portOf(namedValue(text, start, stop, 'rport'))
       if (this.received === '')
-        this.received = withoutBrackets(namedValue(text, start, stop, 'received') ?? '')
+        this.received = hostWithoutBrackets(namedValue(text, start, stop, 'received') ?? '')
     }
   }
 }
@@ -158,7 +159,7 @@ function readSentBy(via: ViaValue, text: string, hostStart: number, offset: numb
   const end = via.end
   let position = endOfHost(text, hostStart, end)
   if (position === -1 || position === hostStart) return null
-  via.host = withoutBrackets(text.slice(hostStart, position))
+  via.host = hostWithoutBrackets(text.slice(hostStart, position))
   position = skipLws(text, position, end)
   if (position < end && text.charCodeAt(position) === colon) {
     const portStart = skipLws(text, position + 1, end)
@@ -201,10 +202,4 @@ function endOfWord(text: string, start: number, end: number): number {
   let position = start
   while (position < end && !isLws(text.charCodeAt(position))) position++
   return position
-}
-
-function withoutBrackets(host: string): string {
-  return host.charCodeAt(0) === openBracket && host.charCodeAt(host.length - 1) === closeBracket
-    ? host.slice(1, -1)
-    : host
 }
