@@ -8,7 +8,7 @@ import {
   type SipMessage,
   sameFlow,
 } from '../../src/plugin/index.ts'
-import type { RegistrarExports } from '../registrar/index.ts'
+import type { RegistrarExports } from '../registrar/exports.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
 import { recordOf } from './events.ts'
 import {
@@ -231,7 +231,8 @@ export default definePlugin({
   async setup(host, params) {
     const usrloc = host.exportsOf<UsrlocExports>('usrloc')
     if (usrloc === undefined) throw new Error('learn needs usrloc: loadmodule "usrloc.so"')
-    const aorRules = host.exportsOf<RegistrarExports>('registrar')?.aorRules ?? usrloc.aorRules
+    const registrar = host.exportsOf<RegistrarExports>('registrar')
+    const aorRules = registrar?.aorRules ?? usrloc.aorRules
     const pinhole = params.pinhole * 1000
     const sources = params.source.map((text) => parseSource(text, pinhole))
     const bounds: BoundSettings = {
@@ -272,7 +273,16 @@ export default definePlugin({
     const sightings = new Sightings()
     const usesDelegates = params.delegates.length + params.delegate.length > 0
     const pinholeOf = (address: string) => ruleFor(sources, address)?.pinhole ?? pinhole
-    const thirdParty: ThirdPartySettings = { host, aorRules, tables, sightings, decisions, pinholeOf }
+    const delegate = registrar?.delegate
+    const thirdParty: ThirdPartySettings = {
+      host,
+      aorRules,
+      tables,
+      sightings,
+      decisions,
+      pinholeOf,
+      delegate,
+    }
     const mapping: Mapping = { host, aorRules, domain: asciiLower(params.domain), aor: params.aor }
 
     const reloadNames = async () => {

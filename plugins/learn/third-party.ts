@@ -20,7 +20,7 @@ import {
   type RouteContext,
   type SipMessage,
 } from '../../src/plugin/index.ts'
-import { type Delegation, delegationNote } from '../registrar/delegation.ts'
+import type { Delegation, RegistrarExports } from '../registrar/exports.ts'
 import {
   type DelegateContact,
   type DelegateRefusal,
@@ -99,6 +99,8 @@ export interface ThirdPartySettings {
   readonly decisions: Counter
   /** Milliseconds that a flow's pinhole lives, by source. */
   pinholeOf(address: string): number
+  /** Undefined without module registrar: then there is no save() that could follow. */
+  readonly delegate: RegistrarExports['delegate'] | undefined
 }
 
 export function allowThirdParty(
@@ -131,7 +133,7 @@ export function allowThirdParty(
     isWipe,
   })
   if (verdict.kind === 'refused') return refuse(settings, context, aor, principal.user, verdict.reason)
-  scope.notes.set(delegationNote, delegationOf(settings, location, aor, principal.user, verdict.rule, seen))
+  settings.delegate?.(context, delegationOf(settings, location, aor, principal.user, verdict.rule, seen))
   say(settings, context, aor, principal.user, 'allowed')
   return thirdPartyResult.allowed
 }

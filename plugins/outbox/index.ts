@@ -10,7 +10,7 @@ import {
   parseDecimal,
   type RouteContext,
 } from '../../src/plugin/index.ts'
-import type { RegistrarExports } from '../registrar/index.ts'
+import type { RegistrarExports } from '../registrar/exports.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
 import { Delivery } from './delivery.ts'
 import { type Entry, Outbox, type StoredMessage } from './queue.ts'

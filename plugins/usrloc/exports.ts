@@ -26,3 +26,5 @@ export type MatchingMode = 0 | 1 | 2 | 3
 
 /** `$ulc(profile=>attribute)` reads these, by profile name, from the message's notes under this key. */
 export const ulcNote = 'registrar.ulc'
+
+export { type UlcRecord, ulcAttribute, ulcAttributes, ulcRecord } from './ulc-record.ts'
