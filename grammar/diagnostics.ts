@@ -41,7 +41,7 @@ export function renderDiagnostic(
   return lines.join('\n')
 }
 
-/** All of them, errors first within each file's order as given, an empty line between. */
+/** All of them in the order given, an empty line between. */
 export function renderDiagnostics(
   diagnostics: readonly Diagnostic[],
   readFile: (path: string) => string | null,

@@ -23,7 +23,7 @@ export interface EmittedProgram {
 /** Lines that `new Function` puts above its body. */
 const linesOfFunctionHead = 2
 
-export const operatorNames = [
+const operatorNames = [
   'failed',
   'toInt',
   'toText',

@@ -108,7 +108,7 @@ class LateHost implements RunHost {
   }
 }
 
-export function routeKey(kind: RouteKind, name: string): string {
+function routeKey(kind: RouteKind, name: string): string {
   return `${kind} ${name}`
 }
 

@@ -270,7 +270,7 @@ export function kindsOf(expression: ResolvedExpression, slotKinds: readonly numb
   }
 }
 
-export function kindOfValue(value: Value): number {
+function kindOfValue(value: Value): number {
   if (value === null) return Kind.nothing
   return typeof value === 'number' ? Kind.int : Kind.text
 }

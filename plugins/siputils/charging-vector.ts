@@ -27,7 +27,7 @@ function removeReceived({ message, edits }: RouteContext): void {
 }
 
 /** As it stands now: what we made or removed, else what was received; '' if there is none. */
-export function chargingVector(context: RouteContext): string {
+function chargingVector(context: RouteContext): string {
   const made = context.scope.notes.get(note)
   if (typeof made === 'string') return made
   const index = context.message.find(name)

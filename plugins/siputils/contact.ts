@@ -56,7 +56,7 @@ export function removeContactParam(context: RouteContext, name: string): number 
 }
 
 /** `sip:user:password@host:port;transport=x` by its parts. */
-export function encodeUri(text: string, prefix: string, host: string, separator: string): string | null {
+function encodeUri(text: string, prefix: string, host: string, separator: string): string | null {
   const uri = parseUri(text)
   if (uri === null || !isSipUri(uri)) return null
   const parts = [
@@ -70,7 +70,7 @@ export function encodeUri(text: string, prefix: string, host: string, separator:
   return `sip:${parts.join(separator)}@${host}`
 }
 
-export function decodeUri(text: string, separator: string): string | null {
+function decodeUri(text: string, separator: string): string | null {
   const parts = parseUri(text)?.user?.split(separator)
   if (parts?.length !== 6) return null
   const [, user = '', password = '', host = '', port = '', transport = ''] = parts

@@ -18,7 +18,7 @@ export function hasBody(message: SipMessage, mediaType: string | undefined): num
   return contentTypeOf(message)?.mediaType === parseContentType(mediaType)?.mediaType ? 1 : -1
 }
 
-export function contentTypeOf(message: SipMessage): ContentType | null {
+function contentTypeOf(message: SipMessage): ContentType | null {
   return parseContentType(message.value(HeaderId.contentType))
 }
 

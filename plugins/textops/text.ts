@@ -22,7 +22,7 @@ export interface Range {
   readonly end: number
 }
 
-export function rangeOf(message: SipMessage, area: Area): Range {
+function rangeOf(message: SipMessage, area: Area): Range {
   switch (area) {
     case 'message':
       return { start: 0, end: message.bodyEnd }

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { compiler } from '../../grammar/compile.ts'
-import { renderDiagnostic } from '../../grammar/diagnostics.ts'
+import { renderDiagnostics } from '../../grammar/diagnostics.ts'
 import { loadScript } from '../../src/script/load.ts'
 
 /**
@@ -18,6 +18,6 @@ test.each(readdirSync(folder))('%s', async (name) => {
   const [script = ''] = readFileSync(path, 'latin1').split(dashes)
   const readFile = (file: string) => (file === name ? script : null)
   const { diagnostics } = await loadScript({ path: name, text: script, readFile, compiler })
-  const said = diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, readFile)).join('\n\n')
+  const said = renderDiagnostics(diagnostics, readFile)
   await expect(`${Buffer.from(script, 'latin1')}${dashes}${said}\n`).toMatchFileSnapshot(path)
 })

@@ -45,7 +45,7 @@ export const branchVariables: CoreVariables = {
 }
 
 /** False if there are as many branches as may be. */
-export function addBranch(run: ScriptRun, target: Target): boolean {
+function addBranch(run: ScriptRun, target: Target): boolean {
   if (run.branches.length >= run.branchesMax - 1) return false
   run.branches.push(target)
   return true
