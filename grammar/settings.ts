@@ -151,7 +151,10 @@ function matchModules(
   }
   const known = resolver.known.filter(({ name }) => pattern.test(name)).map(({ name }) => name)
   const load = known.map((name) => `loadmodule "${name}.so"`).join(' or ')
-  const hint = known.length > 0 ? `load it above: ${load}` : didYouMean(suggest(item.modules, loaded))
+  const hint =
+    known.length > 0
+      ? `load it above: ${load}`
+      : didYouMean(suggest(item.modules, [...loaded, ...resolver.known.map(({ name }) => name)]))
   report.error(
     'script/module-not-loaded',
     `no loaded module is named ${item.modules}`,

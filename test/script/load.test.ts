@@ -98,6 +98,28 @@ describe('loadmodule', () => {
     expect(lines.join('\n')).toContain('loadmodule "pv.so"')
   })
 
+  test('a hint names what was probably meant, loaded or not', async () => {
+    const lines = await errors(
+      'modparam("regstrar", "max_contacts", 1)\nrequest_route { if (!auth_chalenge("x")) exit; }',
+    )
+    expect(lines).toEqual([
+      '1 script/module-not-loaded no loaded module is named regstrar did you mean registrar?',
+      expect.stringMatching(
+        /^2 script\/unknown-function .*did you mean auth_challenge\? .*loadmodule "auth\.so"$/,
+      ),
+    ])
+  })
+
+  test('one cause, one diagnostic: also when the script is looked at twice for hints', async () => {
+    write('broken-once.ts', 'throw new Error("out of order")')
+    const lines = await errors(
+      'loadmodule "./broken-once.ts"\nloadmodule "nope.so"\nrequest_route { t_relay(); nofunction(); }',
+    )
+    for (const what of ['out of order', 'module nope is unknown', 'loadmodule "tm.so"']) {
+      expect(lines.filter((line) => line.includes(what)).length, what).toBe(1)
+    }
+  })
+
   test('all that is wrong is told at once', async () => {
     const lines = await errors('loadmodule "nope.so"\nrequest_route {\n  nofunction();\n  $ru = $nosuch;\n}')
     expect(lines.map((line) => line.split(' ')[0])).toEqual(expect.arrayContaining(['1', '3', '4']))
