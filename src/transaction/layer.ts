@@ -90,9 +90,11 @@ class Layer implements TransactionLayer, TransactionServices {
     this.timers = { ...(options.timers ?? defaultTimers) }
     this.newBranch = branchSource(options.random)
     this.wheel = new TimerWheel(options.clock, (transaction, now) => transaction.expired(now))
-    this.#answered = new AnsweredRequests(options.clock)
     this.#log = options.log ?? null
     this.#transactionsMax = options.transactionsMax ?? limits.transactionsMax
+    // Where the heap holds few transactions it holds few answers too.
+    const answeredBytes = (this.#transactionsMax * limits.transactionBytes) / 8
+    this.#answered = new AnsweredRequests(options.clock, Math.min(answeredBytes, limits.answeredBytesMax))
     const metrics = options.metrics ?? createMetrics()
     this.#absorbed = metrics.counter(
       'viaduct_retransmissions_received_total',

@@ -157,6 +157,22 @@ describe('non-INVITE server', () => {
     expectIdle(on)
   })
 
+  test('timer J on a host that holds few transactions: few answers are kept beyond wt_timer, the youngest', () => {
+    const on = bench({ transactionsMax: 100 })
+    const messages = Array.from({ length: 300 }, (_, i) => request('MESSAGE', { branch: `z9hG4bK${i}` }))
+    for (const [index, message] of messages.entries()) {
+      if (index % 100 === 0) on.clock.advanceSync(6_000)
+      respond(take(on, message), 200)
+    }
+    on.clock.advanceSync(6_000)
+    const kept = messages.map((message) => outcome(on, message) === 'absorbed')
+    const count = kept.filter(Boolean).length
+    // An eighth of what the transactions themselves may take; each of these costs more than 400 octets.
+    expect(count * 400).toBeLessThanOrEqual((100 * 4_096) / 8)
+    expect(count).toBeGreaterThan(20)
+    expect([kept[0], kept[299]]).toEqual([false, true])
+  })
+
   test('timer J is wt_timer if the script sets it', () => {
     const on = bench()
     on.layer.timers.wait = on.layer.timers.j = 3_000
