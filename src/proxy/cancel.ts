@@ -39,5 +39,6 @@ export function reasonLines(cancel: SipMessage): string {
 
 /** Why we cancel of our own accord: RFC 3326 §2. */
 export function ownReason(status: number, text: string): string {
-  return `Reason: SIP;cause=${status};text="${text.replace(/["\\\r\n]/g, '')}"\r\n`
+  const why = text === '' ? '' : `;text="${text.replace(/["\\\r\n]/g, '')}"`
+  return `Reason: SIP;cause=${status}${why}\r\n`
 }

@@ -97,8 +97,7 @@ function hopByHop(sent: SipMessage, method: string, to: string, headers: string)
     to +
     firstLine(sent, HeaderId.callId) +
     `CSeq: ${sent.cseq?.number ?? 0} ${method}\r\n` +
-    headers +
-    contentOf(undefined, undefined)
+    `Content-Length: 0\r\n${headers}\r\n`
   )
 }
 
