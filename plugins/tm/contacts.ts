@@ -3,20 +3,20 @@ import { makeNote, noteOf } from './note.ts'
 
 /**
  * Serial forking by q (RFC 3261 §16.5: "in decreasing order of preference"): t_load_contacts() sorts the destination
- * set into groups of equal q, t_next_contacts() makes the next group the destination set.
+ * set into groups of equal q, t_next_contacts() makes the next group the destination set. As in lookup(), a target
+ * without q comes last.
  */
 export function loadContacts(context: RouteContext): number {
   const all = [copyTarget(context.target), ...context.branches.map(copyTarget)]
   const sorted = all
     .map((target, place) => ({ target, place }))
-    .sort((a, b) => preference(b.target) - preference(a.target) || a.place - b.place)
+    .sort((a, b) => b.target.q - a.target.q || a.place - b.place)
   const groups: Target[][] = []
   let last: number | null = null
   for (const { target } of sorted) {
-    const q = preference(target)
-    if (q === last) groups.at(-1)?.push(target)
+    if (target.q === last) groups.at(-1)?.push(target)
     else groups.push([target])
-    last = q
+    last = target.q
   }
   makeNote(context).groups = groups
   context.branches.length = 0
@@ -34,9 +34,4 @@ export function nextContacts(context: RouteContext): number {
   context.branches.length = 0
   context.branches.push(...others)
   return 1
-}
-
-/** A target without q counts as q=1 (RFC 3261 §20.10). */
-function preference(target: Target): number {
-  return target.q < 0 ? 1000 : target.q
 }
