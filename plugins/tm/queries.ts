@@ -1,4 +1,4 @@
-import type { Pattern, PluginHost, ResponseContext, RouteContext } from '../../src/plugin/index.ts'
+import type { Pattern, PluginHost, RouteContext } from '../../src/plugin/index.ts'
 import { armed, noteOf } from './note.ts'
 
 /** What scripts ask of a transaction. 1 for yes, -1 for no. */
@@ -58,8 +58,9 @@ export function anyTimeout(context: RouteContext): number {
   return answer(context.transaction?.branches.some((branch) => branch.isTimeout))
 }
 
+/** The response that a failure or reply route is about does not count. */
 export function anyReplied(context: RouteContext): number {
-  return answer(context.transaction?.branches.some(isReplied))
+  return answer(context.transaction?.branches.some((branch) => branch.wasReplied))
 }
 
 /** In a failure route the branch is the winner; elsewhere the one that the route is about. */
@@ -71,13 +72,12 @@ export function branchTimeout(context: RouteContext): number {
 
 export function branchReplied(context: RouteContext): number {
   const { branch, transaction } = context
-  return answer(
-    branch === null ? transaction !== null && transaction.bestResponse !== null : isReplied(branch),
+  if (branch !== null) return answer(branch.wasReplied)
+  const best = transaction?.bestResponse ?? null
+  const winner = transaction?.branches.find(
+    ({ response, status }) => response === best && status === transaction.bestStatus,
   )
-}
-
-function isReplied(branch: ResponseContext['branches'][number]): boolean {
-  return branch.response !== null || (branch.client?.lastStatus ?? 0) > 0
+  return answer(winner?.wasReplied)
 }
 
 export function isArmed(context: RouteContext, kind: string): number {

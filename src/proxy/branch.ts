@@ -33,6 +33,8 @@ export class ProxyBranch implements Branch, ClientTransactionUser {
   replyStatus: ReplyStatus | null = null
   isFinal = false
   isTimeout = false
+  /** A response came before the one that is looked at now, if any is. */
+  wasReplied = false
   /** t_drop_replies, or an earlier leg by failure_reply_mode: its response no longer counts. */
   isForgotten = false
   /** The branch route said no: as if it had never been. */
@@ -78,7 +80,8 @@ export class ProxyBranch implements Branch, ClientTransactionUser {
       return
     }
     const done = this.context.receive(this, response, flow)
-    if (done !== undefined) this.#waitFor(done)
+    if (done === undefined) this.wasReplied = true
+    else this.#waitFor(done)
   }
 
   onTimeout(): void {
@@ -93,6 +96,7 @@ export class ProxyBranch implements Branch, ClientTransactionUser {
   #waitFor(done: Promise<void>): void {
     this.#isBusy = true
     const goOn = () => {
+      this.wasReplied = true
       this.#isBusy = false
       while (!this.#isBusy) {
         const next = this.#waiting.shift()

@@ -194,6 +194,8 @@ export interface Branch {
   readonly isFinal: boolean
   /** True if `status` was made up by a timeout. */
   readonly isTimeout: boolean
+  /** A response came before the one that is looked at now, if any is. */
+  readonly wasReplied: boolean
   /** change_reply_status(): onReply sets it to send the response upstream under another status of the same class. */
   replyStatus?: ReplyStatus | null
 }

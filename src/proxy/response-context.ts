@@ -251,7 +251,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   #failure(branch: ProxyBranch, status: number): void {
     if (status >= 600 && !this.disable6xx) {
       this.#isBlocked = !this.services.settings.disable6xxBlock
-      this.#cancel('others', branch.index, status, reasonPhraseOf(status))
+      this.#cancel('others', branch.index, status, '')
     }
     this.#branchFailed(branch)
     this.#evaluate()
@@ -357,6 +357,8 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   /** A failure route is armed for one run: the script arms it again for the next leg. */
   #runFailureRoute(route: string, best: ProxyBranch): void {
     this.failureRoute = null
+    // After a 6xx no branch is added on its own account (§16.7 step 5); a script that sees it may: voicemail after 603.
+    this.#isBlocked = false
     this.#winner = best
     this.#forking.legs.next()
     this.#isExhausted = true

@@ -147,19 +147,27 @@ describe('failure routes', () => {
   )
 
   ladder(
-    't_branch_timeout and t_branch_replied tell a timeout from a 408',
+    't_branch_timeout and t_branch_replied tell silence, a 408 and a callee that rang from each other',
     script(
       `$ru = "${bobAt}"; t_on_failure("ASK"); t_relay();`,
       `failure_route[ASK] {
   if (t_branch_timeout()) { t_reply("480", "timeout"); exit; }
-  if (t_branch_replied()) { t_reply("481", "replied $T_reply_code"); }
+  $var(any) = t_any_replied();
+  if (t_branch_replied()) { t_reply("481", "rang, $T_reply_code, $var(any)"); exit; }
+  t_reply("482", "never rang, $T_reply_code, $var(any)");
 }`,
     ),
     async ({ alice, bob, advance }) => {
       await alice.sends('INVITE sip:team@example.com')
       await bob.receives('INVITE')
       await bob.sends(408)
-      await alice.receives('481 replied 408')
+      await alice.receives('482 never rang, 408, -1')
+      await alice.sends('INVITE sip:team@example.com')
+      await bob.receives('INVITE')
+      await bob.sends(180)
+      await alice.receives(180)
+      await bob.sends(408)
+      await alice.receives('481 rang, 408, 1')
       await alice.sends('INVITE sip:team@example.com')
       await bob.receives('INVITE')
       await advance(30_100)
@@ -169,17 +177,33 @@ describe('failure routes', () => {
 })
 
 ladder(
-  'serial forking by q: t_load_contacts, t_next_contacts',
+  'serial forking by q, none last: t_load_contacts, t_next_contacts',
   script(
     `$ru = "${bobAt}"; append_branch("${carolAt}", "0.5"); t_load_contacts(); t_next_contacts(); t_on_failure("NEXT"); t_relay();`,
     'failure_route[NEXT] { if (t_next_contacts()) { t_relay(); } else { t_reply("480", "none left"); } }',
   ),
   async ({ alice, bob, carol }) => {
     await alice.sends('INVITE sip:team@example.com')
+    await carol.receives('INVITE')
+    await bob.receivesNothing(100)
+    await carol.sends(486)
+    await bob.receives(`INVITE ${bobAt}`)
+  },
+)
+
+ladder(
+  'a failure route may go on after a 603: to a voice mailbox, say',
+  script(
+    `$ru = "${bobAt}"; t_on_failure("MAILBOX"); t_relay();`,
+    `failure_route[MAILBOX] { $ru = "${carolAt}"; t_relay(); }`,
+  ),
+  async ({ alice, bob, carol }) => {
+    await alice.sends('INVITE sip:team@example.com')
     await bob.receives('INVITE')
-    await carol.receivesNothing(100)
-    await bob.sends(486)
+    await bob.sends(603)
     await carol.receives(`INVITE ${carolAt}`)
+    await carol.sends(200)
+    await alice.receives(200)
   },
 )
 
