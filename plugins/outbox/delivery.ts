@@ -30,7 +30,8 @@ export class Delivery {
   readonly #listener: DeliveryListener
   /** Recipients with a message under way. */
   readonly #busy = new Set<string>()
-  readonly #rejections = new Map<string, number>()
+  /** How often a message was refused; gone with the message, however it goes. */
+  readonly #rejections = new WeakMap<Entry, number>()
 
   constructor(host: PluginHost, outbox: Outbox, listener: DeliveryListener) {
     this.#host = host
@@ -76,7 +77,6 @@ export class Delivery {
     if (statusCode > 0 && statusCode < 200) return
     if (!this.#busy.delete(entry.aor)) return
     if (statusCode >= 200 && statusCode < 300) {
-      this.#rejections.delete(entry.key)
       this.#outbox.remove(entry)
       this.#listener('delivered', entry, statusCode)
       this.drain(entry.aor, location)
@@ -84,10 +84,9 @@ export class Delivery {
     }
     this.#listener('failed', entry, statusCode)
     if (isTransient(statusCode)) return
-    const rejections = (this.#rejections.get(entry.key) ?? 0) + 1
-    this.#rejections.set(entry.key, rejections)
+    const rejections = (this.#rejections.get(entry) ?? 0) + 1
+    this.#rejections.set(entry, rejections)
     if (rejections < rejectionsMax) return
-    this.#rejections.delete(entry.key)
     this.#outbox.remove(entry)
     this.#listener('rejected', entry, statusCode)
   }
