@@ -219,7 +219,9 @@ function buildModParamValue(
     'syntax/modparam-value',
     `${value.value} is neither a number nor a string`,
     value.span,
-    `a string needs quotes; or is #!define ${value.value} missing?`,
+    /^\d/.test(String(value.value))
+      ? 'a number is written without a unit, a string in quotes'
+      : `a string needs quotes; or is #!define ${value.value} missing?`,
   )
   return null
 }

@@ -72,6 +72,8 @@ interface Stumble {
   /** Of the token that was not expected; as many as there are tokens for the end of the script. */
   readonly index: number
   readonly expected: string
+  /** How the construct is written that the parser was in, if that helps. */
+  readonly form: string | undefined
 }
 
 function describe(error: IRecognitionException, tokens: readonly ScriptToken[]): Stumble {
@@ -83,8 +85,16 @@ function describe(error: IRecognitionException, tokens: readonly ScriptToken[]):
       error.message === '' || unhelpful.has(error.message)
         ? (wanted.get(rule) ?? 'something else')
         : error.message,
+    form: forms.get(rule),
   }
 }
+
+const forms: ReadonlyMap<string, string> = new Map([
+  ['modParam', 'modparam("module", "parameter", value)'],
+  ['loadModule', 'loadmodule "tm.so"'],
+  ['flag', 'flags NAME or flags NAME:5, NAME:6'],
+  ['switchCase', 'case "value": or default:; each case has one value'],
+])
 
 /** The end of a list, said where the next member is no such: braces are balanced, so it is the member that is wrong. */
 const unhelpful: ReadonlySet<string> = new Set(['EOF', '`}`'])
@@ -185,7 +195,7 @@ function placeKey(span: Span): string {
 }
 
 function reportStumble(stumble: Stumble, tokens: readonly ScriptToken[], report: Report): void {
-  const { index, expected } = stumble
+  const { index, expected, form } = stumble
   const found = tokens[index]
   const mistake = found === undefined ? null : recogniseMistake(tokens, index, expected)
   if (mistake !== null) {
@@ -202,7 +212,7 @@ function reportStumble(stumble: Stumble, tokens: readonly ScriptToken[], report:
     found?.tokenType === Unknown ? 'syntax/unknown-character' : 'syntax/unexpected',
     `expected ${expected}, found ${nameOf(found)}`,
     found?.span ?? (previous === undefined ? null : after(previous)),
-    expected === '`=`' && found !== undefined ? 'a setting reads name = value' : undefined,
+    form ?? (expected === '`=`' && found !== undefined ? 'a setting reads name = value' : undefined),
   )
 }
 
@@ -217,10 +227,9 @@ const closers: ReadonlyMap<string, string> = new Map([
   ['`]`', 'syntax/missing-bracket'],
 ])
 
-function closingHint(expected: string, found: ScriptToken | undefined): string | undefined {
+function closingHint(expected: string, found: ScriptToken | undefined): string {
   if (expected === '`;`') return 'assignments, calls, return, exit, drop and break end with `;`'
-  if (expected === '`)`') return `before ${nameOf(found)}`
-  return undefined
+  return `before ${nameOf(found)}`
 }
 
 /** The place right behind a token. */
