@@ -82,7 +82,7 @@ function find(request: ModuleRequest, registry: PluginRegistry, directories: rea
 }
 
 /** `modules/tm/tm.so`, `tm.so`, `tm` -> `tm`. */
-export function builtInName(text: string): string {
+function builtInName(text: string): string {
   const last = text.slice(text.lastIndexOf('/') + 1)
   return last.endsWith('.so') ? last.slice(0, -3) : last
 }
