@@ -193,19 +193,23 @@ export function respond(
 /** Replaces what may differ from run to run. `names`: port number -> name. */
 export function normalized(text: string | null, names: ReadonlyMap<number, string>): string {
   if (text === null) return '(nothing)'
-  return text
-    .replace(/127\.0\.0\.([12]):(\d+)/g, (whole, host, port) => {
-      const name = names.get(Number(port))
-      return name === undefined ? whole : host === '2' ? `${name}-ON-2` : name
-    })
-    .replace(/127\.0\.0\.1~(\d+)/g, (_, port) => `${names.get(Number(port)) ?? port}~`)
-    .replace(/branch=z9hG4bK(?!-keep)[^;,\s]*/g, 'branch=BRANCH')
-    .replace(/nonce="[^"]*"/g, 'nonce="NONCE"')
-    .replace(/^(To:.*;tag=)[0-9a-f]{32}[.-][0-9a-z.-]+/gim, '$1LOCALTAG')
-    .replace(/;tag=uloc-[^\s;>]+/g, ';tag=ULOC')
-    .replace(/^(Server|User-Agent): (kamailio|viaduct).*$/gim, '$1: ROUTER')
-    .replace(/^Date: .*$/gim, 'Date: NOW')
-    .replace(/(?<!\d)\d{5}(?!\d)/g, (port) => names.get(Number(port)) ?? port)
+  return (
+    text
+      .replace(/127\.0\.0\.([12]):(\d+)/g, (whole, host, port) => {
+        const name = names.get(Number(port))
+        return name === undefined ? whole : host === '2' ? `${name}-ON-2` : name
+      })
+      .replace(/127\.0\.0\.1~(\d+)/g, (_, port) => `${names.get(Number(port)) ?? port}~`)
+      .replace(/branch=z9hG4bK(?!-keep)[^;,\s]*/g, 'branch=BRANCH')
+      .replace(/nonce="[^"]*"/g, 'nonce="NONCE"')
+      .replace(/^(To:.*;tag=)[0-9a-f]{32}[.-][0-9a-z.-]+/gim, '$1LOCALTAG')
+      .replace(/;tag=uloc-[^\s;>]+/g, ';tag=ULOC')
+      .replace(/^(Server|User-Agent): (kamailio|viaduct).*$/gim, '$1: ROUTER')
+      .replace(/^Date: .*$/gim, 'Date: NOW')
+      // On purpose in ours alone: RFC 5393 §5 shares the breadth of a request among its branches.
+      .replace(/^Max-Breadth: \d+\r\n/gm, '')
+      .replace(/(?<!\d)\d{5}(?!\d)/g, (port) => names.get(Number(port)) ?? port)
+  )
 }
 
 function isBound(port: number): boolean {

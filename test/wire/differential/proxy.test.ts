@@ -78,13 +78,6 @@ compare('proxy.cfg', { file: 'proxy.cfg' }, [
   },
   {
     title: 'parallel forking: the better refusal wins',
-    differs: {
-      why: 'RFC 5393 §5: the breadth of a request is shared among its branches',
-      replace: [
-        [/^(--- B received[\s\S]*?)(^Content-Length: 0\r\n)/m, '$1$2Max-Breadth: 30\r\n'],
-        [/^(--- C received[\s\S]*?)(^Content-Length: 0\r\n)/m, '$1$2Max-Breadth: 30\r\n'],
-      ],
-    },
     talk: async ({ send, take }) => {
       send('A', request('MESSAGE', 'both'))
       const atB = await take('B')
