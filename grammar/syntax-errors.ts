@@ -38,11 +38,11 @@ export function reportSyntaxErrors(
     .map((error) => describe(error, tokens))
     .sort((a, b) => a.index - b.index)
     .filter((stumble, order) => order === 0 || !isLost(stumble, tokens, depths))
-    .filter(({ index }) => !tokens.slice(...statementAround(tokens, index)).some(isUnclosed))
   let settled = -1
   for (const stumble of stumbles) {
     if (settled >= 0 && !isNewStatement(tokens, settled, stumble.index)) continue
     settled = stumble.index
+    if (tokens.slice(...statementAround(tokens, settled)).some(isUnclosed)) continue
     reportStumble(stumble, tokens, report)
   }
 }
@@ -185,10 +185,14 @@ export function spoiltStatements(
   const spoilt = new Set<string>()
   for (const error of errors) {
     const { index } = describe(error, tokens)
+    // Another error in a statement that is known to be spoilt.
+    if (spoilt.has(placeKey(tokens[index]?.span ?? nowhere))) continue
     for (const { span } of tokens.slice(...statementAround(tokens, index))) spoilt.add(placeKey(span))
   }
   return (span) => spoilt.has(placeKey(span))
 }
+
+const nowhere: Span = { file: '', start: -1, end: -1, line: 1, column: 1 }
 
 function placeKey(span: Span): string {
   return `${span.file}:${span.start}`
