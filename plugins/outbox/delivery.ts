@@ -50,13 +50,14 @@ export class Delivery {
       this.#outbox.remove(entry)
       return this.drain(aor, location)
     }
-    this.#send(entry, message, binding, location)
+    this.#busy.add(aor)
+    void this.#send(entry, message, binding, location)
     return 'draining'
   }
 
-  #send(entry: Entry, message: StoredMessage, binding: Binding, location: Location): void {
-    this.#busy.add(entry.aor)
-    this.#outbox.noteAttempt(entry, message)
+  /** The attempt is noted first: after a crash a second delivery says that it may be one. Never rejects. */
+  async #send(entry: Entry, message: StoredMessage, binding: Binding, location: Location): Promise<void> {
+    await this.#outbox.noteAttempt(entry, message)
     this.#host.proxy.sendRequest({
       method: 'MESSAGE',
       target: targetOf(binding, this.#host),

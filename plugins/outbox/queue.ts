@@ -112,10 +112,12 @@ export class Outbox {
   }
 
   /** Told before it is sent: after a crash the recipient may get it a second time, and is told so. */
-  noteAttempt(entry: Entry, message: StoredMessage): void {
-    this.#table.put(entry.key, { ...message, attempts: message.attempts + 1 }).catch((error) => {
+  async noteAttempt(entry: Entry, message: StoredMessage): Promise<void> {
+    try {
+      await this.#table.put(entry.key, { ...message, attempts: message.attempts + 1 })
+    } catch (error) {
       this.#log.warn({ err: error, aor: entry.aor }, 'an attempt of delivery could not be noted')
-    })
+    }
   }
 
   remove(entry: Entry): void {

@@ -28,13 +28,15 @@ beforeEach(async () => {
 })
 
 /** The device says something, and what waits for it may leave. */
-function heard(user = '2000', from: object = device) {
+async function heard(user = '2000', from: object = device) {
   const context = edge.receives(
     requestText('MESSAGE', { from: `sip:${user}@10.0.0.1`, to: 'sip:1000@x' }),
     from,
   )
   edge.call('learn_location', context, 'location')
-  return edge.call('outbox_drain', context)
+  const rc = edge.call('outbox_drain', context)
+  await edge.clock.settle()
+  return rc
 }
 
 async function stored(body: string, lines: string[] = [], user = '2000') {
@@ -49,10 +51,13 @@ async function stored(body: string, lines: string[] = [], user = '2000') {
 }
 
 const sent = () => edge.requests.map(({ body }) => body)
-const answer = (index: number, statusCode: number) => edge.requests[index]?.onResponse?.(statusCode, null)
+async function answer(index: number, statusCode: number) {
+  edge.requests[index]?.onResponse?.(statusCode, null)
+  await edge.clock.settle()
+}
 
 async function cold() {
-  heard()
+  await heard()
   await edge.clock.advance(61_000)
 }
 
@@ -63,13 +68,13 @@ describe('a device whose pinhole is closed', () => {
       expect(await stored(body)).toEqual({ rc: 1, statusCode: 202, replies: 1 })
     }
     expect(sent()).toEqual([])
-    expect(heard()).toBe(1)
+    expect(await heard()).toBe(1)
     expect(sent()).toEqual(['one'])
-    answer(0, 200)
-    answer(1, 202)
+    await answer(0, 200)
+    await answer(1, 202)
     expect(sent()).toEqual(['one', 'two', 'three'])
-    answer(2, 200)
-    expect(heard()).toBe(2)
+    await answer(2, 200)
+    expect(await heard()).toBe(2)
     expect(edge.requests[0]).toMatchObject({
       method: 'MESSAGE',
       contentType: 'text/plain',
@@ -83,11 +88,11 @@ describe('a device whose pinhole is closed', () => {
     await cold()
     await stored('one')
     await stored('two')
-    heard()
+    await heard()
     expect(edge.requests[0]?.headers).not.toContain('X-Delivery-Attempt')
-    answer(0, 408)
+    await answer(0, 408)
     expect(sent()).toEqual(['one'])
-    heard()
+    await heard()
     expect(sent()).toEqual(['one', 'one'])
     expect(edge.requests[1]?.headers).toContain('X-Delivery-Attempt: 2')
     expect(edge.requests[1]?.callId).toBe(edge.requests[0]?.callId)
@@ -95,18 +100,18 @@ describe('a device whose pinhole is closed', () => {
 
   test('T5: nothing is drained to an unproven flow', async () => {
     const unproven = { address: '60.251.0.1', port: 1 }
-    heard('2001', unproven)
+    await heard('2001', unproven)
     await stored('one', [], '2001')
-    expect(heard('2001', unproven)).toBe(-1)
+    expect(await heard('2001', unproven)).toBe(-1)
     expect(sent()).toEqual([])
   })
 
   test('one message at a time, however often the device is heard', async () => {
     await cold()
     await stored('one')
-    heard()
-    heard()
-    heard()
+    await heard()
+    await heard()
+    await heard()
     expect(sent()).toEqual(['one'])
   })
 
@@ -115,10 +120,10 @@ describe('a device whose pinhole is closed', () => {
     await stored('bad')
     await stored('good')
     for (let i = 0; i < 5; i++) {
-      heard()
-      answer(i, 415)
+      await heard()
+      await answer(i, 415)
     }
-    heard()
+    await heard()
     expect(sent().at(-1)).toBe('good')
   })
 })
@@ -147,7 +152,7 @@ describe('bounds', () => {
     ['Expires: 900000', 86_300, 86_500],
     ['Expires: nonsense', 86_300, 86_500],
   ])('%s', async (line, before, after) => {
-    heard()
+    await heard()
     await stored('one', [line])
     const waiting = () => (edge.rpc('outbox.list') as unknown[]).length
     await edge.clock.advance(before * 1000)
@@ -173,8 +178,8 @@ describe('the store', () => {
     await stored('one')
     await stored('two')
     edge = await edgeWith({}, tables)
-    heard()
-    answer(0, 200)
+    await heard()
+    await answer(0, 200)
     expect(sent()).toEqual(['one', 'two'])
   })
 
