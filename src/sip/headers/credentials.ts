@@ -32,6 +32,17 @@ const paramsMax = 64
 
 /** One Authorization or Proxy-Authorization value; each stands in a line of its own (RFC 3261 §7.3.1). */
 export function parseCredentials(value: string): AuthValue | null {
+  if (value === lastText) return lastValue
+  lastText = value
+  lastValue = readCredentials(value)
+  return lastValue
+}
+
+/** sanity, auth and `$au` ask about the same header one after another. */
+let lastText = ''
+let lastValue: AuthValue | null = null
+
+function readCredentials(value: string): AuthValue | null {
   const end = trimLws(value, 0, value.length)
   const start = skipLws(value, 0, end)
   const schemeEnd = endOfToken(value, start, end)
@@ -50,7 +61,7 @@ export function parseChallenges(value: string): AuthValue[] | null {
   let position = 0
   while (position < value.length) {
     const end = endOfChallenge(value, position)
-    const challenge = parseCredentials(trimComma(value.slice(position, end)))
+    const challenge = readCredentials(trimComma(value.slice(position, end)))
     if (challenge === null) return null
     found.push(challenge)
     position = end
