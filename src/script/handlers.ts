@@ -75,6 +75,7 @@ const noBranch: Omit<Branch, 'index' | 'target'> = {
   response: null,
   isFinal: false,
   isTimeout: false,
+  wasReplied: false,
 }
 
 function runReplyRoute(
