@@ -103,6 +103,12 @@ program
     process.exitCode = await reference(options)
   })
 
+// `viaduct check ... | head`: who reads has seen enough, and that is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 await program.parseAsync(withoutInitialDashes(process.argv))
 
 /** `npm start -- -f x` reaches us as `run -f x`; `npm start -- -- -f x` as `run -- -f x`. */
