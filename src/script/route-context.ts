@@ -16,7 +16,7 @@ import type { Surroundings } from './surroundings.ts'
  * One message on its way through one route. Made for every message, so it has one shape, and what most messages
  * never need (edits, a parsed Request-URI) is made when it is first asked for.
  *
- * Hot: see bench/.
+ * Hot: one for every message that the script sees.
  */
 export class ScriptRun implements RouteContext {
   readonly surroundings: Surroundings

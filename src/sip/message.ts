@@ -9,7 +9,7 @@ import type { Via } from './headers/via.ts'
  * everything else is an offset into it or a slice of it, decoded when somebody first asks. It never changes:
  * what a script changes goes into an EditList (edit.ts) and is applied when the message is written.
  *
- * Hot: see bench/. A slice keeps the whole datagram alive; whoever outlives the message copies (bytes.ts, flat()).
+ * Hot: a few for every datagram. A slice keeps the whole datagram alive; whoever outlives the message copies (bytes.ts, flat()).
  */
 export interface SipMessage {
   readonly text: string

@@ -26,7 +26,7 @@ import { parseUri } from './uri.ts'
  * CRLFs before the start line are no part of the message (RFC 3261 §7.5): offsets count from the start line.
  * A bare LF ends a line as Kamailio has it; a bare CR would be a line end to some and not to others: a fault.
  *
- * Hot: `indexOf` finds line ends and colons, each position is looked for once; see bench/.
+ * Hot: `indexOf` finds line ends and colons, each position is looked for once.
  */
 export function scanMessage(text: string): SipMessage | Fault {
   const message = new ScannedMessage(withoutLeadingLines(text))
