@@ -97,7 +97,9 @@ export function planRegistration(
       continue
     }
     const after = boundContact(contact, registration, existing, context)
-    changes.set(existing ?? after.contact, { before: existing, after })
+    // By Call-ID alone, of several contacts of one REGISTER the last one stays.
+    const key = context.matchingMode === 3 && contact.instance === '' ? registration.callId : after.contact
+    changes.set(existing ?? key, { before: existing, after })
     touched.add(after)
     if (existing !== null) rc = 2
   }

@@ -108,7 +108,7 @@ function register(
   const extensions = readExtensions(message, wantsRegId, settings)
   if ('statusCode' in extensions) return extensions
   const existing = location.of(aor)
-  const describe = () => `${extensions.headers}${currentContacts(registrar, context, location, aor, aorUri)}`
+  const describe = () => `${currentContacts(registrar, context, location, aor, aorUri)}${extensions.headers}`
   if (requested.kind === 'none') return { rc: 4, headers: describe(), ready: null }
   const registration = registrationOf(registrar, context, flags, aor, extensions.path, delegation)
   if ('statusCode' in registration) return registration

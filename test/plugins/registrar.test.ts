@@ -144,6 +144,14 @@ describe('save() answers as measured on Kamailio 5.6.3', () => {
     )
   })
 
+  test('matching_mode 3: one contact for each Call-ID', async () => {
+    edge = await edgeWith({}, { matching_mode: 3 })
+    const { headers } = await saved(register('a', '<sip:a@1.2.3.4>,<sip:a@1.2.3.5>'))
+    expect(contactsOf(headers)).toBe('<sip:a@1.2.3.5>;expires=3600')
+    const other = await saved(register('a', '<sip:a@1.2.3.6>', { callId: 'c2' }))
+    expect(contactsOf(other.headers)).toBe('<sip:a@1.2.3.5>;expires=3600, <sip:a@1.2.3.6>;expires=3600')
+  })
+
   test('a refreshed contact keeps its place', async () => {
     await saved(register('a', '<sip:a@1.2.3.4>,<sip:a@1.2.3.5>'))
     await edge.clock.advance(1_000)
@@ -285,7 +293,7 @@ describe('security', () => {
     const { headers } = await saved(
       register('a', '<sip:a@1.2.3.4>', { lines: [...lines, 'Supported: path'] }),
     )
-    expect(headers).toContain('Path: <sip:edge1.example;lr>, <sip:edge2.example;lr>\r\n')
+    expect(headers).toMatch(/^Contact: .*\r\nPath: <sip:edge1\.example;lr>, <sip:edge2\.example;lr>\r\n$/)
     expect(lookedUp('a').context.target).toMatchObject({
       path: ['<sip:edge1.example;lr>', '<sip:edge2.example;lr>'],
       destinationUri: 'sip:edge1.example;lr',
