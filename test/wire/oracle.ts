@@ -179,7 +179,8 @@ export function respond(
   statusLine: string,
   options: { tag?: string; headers?: string; body?: string } = {},
 ): string {
-  const lines = request.split('\r\n\r\n')[0]?.split('\r\n') ?? []
+  const unfolded = (request.split('\r\n\r\n')[0] ?? '').replace(/\r\n[ \t]+/g, ' ')
+  const lines = unfolded.split('\r\n')
   const copied = lines.filter((line) => /^(via|record-route|from|to|call-id|cseq|v|f|t|i)\s*:/i.test(line))
   const tagged = copied.map((line) =>
     /^(to|t)\s*:/i.test(line) && !/;tag=/i.test(line) && options.tag !== undefined

@@ -41,6 +41,8 @@ export interface Script {
   readonly file?: string
   readonly text?: string
   readonly defines?: Readonly<Record<string, string | number>>
+  /** Addresses of A towards Kamailio and towards Viaduct, both at this port: for messages whose Via names it. */
+  readonly callers?: { readonly addresses: readonly [string, string]; readonly port: number }
 }
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -58,8 +60,8 @@ export function compare(title: string, script: Script, cases: readonly Case[]): 
       let path = join(here, script.file ?? '')
       if (script.text !== undefined) writeFileSync((path = join(lab.directory, 'script.cfg')), script.text)
       sides = await Promise.all([
-        startSide(lab, 'kamailio', path, script.defines),
-        startSide(lab, 'viaduct', path, script.defines),
+        startSide(lab, 'kamailio', path, script),
+        startSide(lab, 'viaduct', path, script),
       ])
     })
     afterAll(async () => {
@@ -113,9 +115,12 @@ async function startSide(
   lab: Lab,
   name: 'kamailio' | 'viaduct',
   path: string,
-  defines: Script['defines'],
+  { defines, callers }: Script,
 ): Promise<Side> {
-  const endpoints = await openEndpoints()
+  const address = callers?.addresses[name === 'kamailio' ? 0 : 1]
+  const endpoints = await openEndpoints(
+    callers && address !== undefined ? { address, port: callers.port } : undefined,
+  )
   const ports = { B: endpoints.get('B')?.port ?? 0, C: endpoints.get('C')?.port ?? 0 }
   return { oracle: await startOracle(lab, name, path, { ...ports, ...defines }), endpoints }
 }

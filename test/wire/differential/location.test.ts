@@ -81,7 +81,7 @@ const differentByPath: Readonly<Record<string, Difference>> = {
       [/^Path: <sip:p1@192\.0\.2\.1;lr>\r\n/m, ''],
       [/^Path: <sip:p2@192\.0\.2\.1;lr>\r\n/m, ''],
       [/^X-Lookup: 1\r\nX-Uri: sip:x@B\r\nX-Destination: .*\r\nX-More: .*\r\n/m, nothingFound('m3')],
-      [/X-Count: 1 [^\r]*/, 'X-Count: <null> <null> <null>\r'],
+      [/X-Count: 1 [^\r]*/, 'X-Count: <null> <null> <null>'],
     ],
   },
   'Path, not supported': {

@@ -27,9 +27,13 @@ export interface Talk {
   note(text: string): void
 }
 
-export async function openEndpoints(): Promise<Map<Name, Endpoint>> {
+/** `caller`: where A is bound; otherwise wherever the system likes. */
+export async function openEndpoints(caller?: {
+  address: string
+  port: number
+}): Promise<Map<Name, Endpoint>> {
   return new Map([
-    ['A', await Endpoint.open()],
+    ['A', await Endpoint.open(caller?.port, caller?.address)],
     ['B', await Endpoint.open()],
     ['C', await Endpoint.open()],
   ])
@@ -68,9 +72,9 @@ export async function play(side: Side, run: (talk: Talk) => Promise<void>): Prom
     transcript,
     router: `127.0.0.1:${oracle.port}`,
     send: (from, text, options) => {
-      isMarked = true
-      const whole = text.startsWith('SIP/2.0') ? fill(text) : marked(fill(text))
-      endpoint(from).send(whole, oracle.port, options?.toAddress)
+      const isRequest = !text.startsWith('SIP/2.0')
+      if (isRequest) isMarked = true
+      endpoint(from).send(isRequest ? marked(fill(text)) : fill(text), oracle.port, options?.toAddress)
     },
     sendOctets: (from, octets) => endpoint(from).sendOctets(octets, oracle.port),
     take: async (at, milliseconds) => {
