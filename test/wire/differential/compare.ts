@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Lab, requireProgram } from '../lab.ts'
@@ -36,7 +36,7 @@ export interface Probe extends RequestOptions {
   readonly differs?: Difference
 }
 
-/** A script of this folder, or the text of one. */
+/** A script of this folder, or of another by its whole path, or the text of one. */
 export interface Script {
   readonly file?: string
   readonly text?: string
@@ -57,7 +57,7 @@ export function compare(title: string, script: Script, cases: readonly Case[]): 
     let sides: readonly [Side, Side] | null = null
     beforeAll(async () => {
       requireProgram('kamailio', 'kamailio')
-      let path = join(here, script.file ?? '')
+      let path = resolve(here, script.file ?? '')
       if (script.text !== undefined) writeFileSync((path = join(lab.directory, 'script.cfg')), script.text)
       sides = await Promise.all([
         startSide(lab, 'kamailio', path, script),
