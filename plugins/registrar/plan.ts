@@ -110,7 +110,14 @@ export function planRegistration(
     }
   }
   const list = [...changes.values()]
-  return exceeds(bindings, list, registration) ? { kind: 'full' } : { kind: 'changes', changes: list, rc }
+  if (exceeds(bindings, list, registration)) return { kind: 'full' }
+  return { kind: 'changes', changes: list.map((change) => onFlow(change, registration)), rc }
+}
+
+/** Last of all: a flow that is opened for a binding that is then refused would never be closed. */
+function onFlow(change: Change, { flowOf }: Registration): Change {
+  if (flowOf === null || change.after === null) return change
+  return { before: change.before, after: { ...change.after, flow: flowOf(change.after.contact) } }
 }
 
 function findBinding(
@@ -190,7 +197,7 @@ function boundContact(
     expiresAt: now + contact.granted * 1000,
     modifiedAt: now,
     isDurable: registration.isDurable,
-    flow: registration.flowOf?.(contact.uri) ?? null,
+    flow: null,
   })
 }
 

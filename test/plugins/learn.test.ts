@@ -561,6 +561,18 @@ describe('third-party registration', () => {
     expect(lookedUp('2000').target.flow).toMatchObject(device)
   })
 
+  test('a registration that is one too many leaves no flow behind', async () => {
+    edge = await edgeWith(rules())
+    const { flows } = edge.exportsOf<UsrlocExports>('usrloc')
+    message('2000')
+    await saved(thirdParty().context)
+    const count = flows.count
+    message('2000', { ...device, port: 59_178 })
+    const { context } = thirdParty({ contact: '<sip:2000@60.250.149.198:59178>' })
+    expect(await saved(context)).toMatchObject({ rc: -2, status: 503 })
+    expect(flows.count).toBe(count)
+  })
+
   test('its pinhole closes like any, whatever lifetime was granted', async () => {
     edge = await edgeWith(rules())
     message('2000')
