@@ -14,6 +14,7 @@ export interface Talk {
   readonly transcript: string[]
   /** Address and port of the server under test. */
   readonly router: string
+  readonly oracle: Oracle
   /** Sends as an endpoint: `{ROUTER}`, `{A}`, `{B}` and `{C}` stand for addresses, `{APORT}` and so on for ports. */
   send(from: Name, text: string, options?: { toAddress?: string }): void
   sendOctets(from: Name, octets: Uint8Array): void
@@ -71,6 +72,7 @@ export async function play(side: Side, run: (talk: Talk) => Promise<void>): Prom
   await run({
     transcript,
     router: `127.0.0.1:${oracle.port}`,
+    oracle,
     send: (from, text, options) => {
       const isRequest = !text.startsWith('SIP/2.0')
       if (isRequest) isMarked = true
@@ -144,7 +146,7 @@ export function request(method: string, user: string, options: RequestOptions = 
   ].join('\r\n')
 }
 
-/** The credentials of alice@example.com that answer a challenge. */
+/** The credentials of a user, alice unless `changes` says otherwise, at example.com that answer a challenge. */
 export function credentials(
   challenge: string,
   method: string,
