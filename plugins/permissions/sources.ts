@@ -43,8 +43,8 @@ export async function readAddresses(sources: AddressSources): Promise<AddressTab
   for (const line of sources.lines) add(parseAddressLine(line), `address "${line}"`)
   if (sources.file !== null) {
     for (const [index, line] of readFileSync(sources.file, 'latin1').split(/\r?\n/).entries()) {
-      if (line.trim() !== '' && !line.trim().startsWith('#'))
-        add(parseAddressLine(line), `${sources.file}:${index + 1}`)
+      const record = line.split('#', 1)[0] ?? ''
+      if (record.trim() !== '') add(parseAddressLine(record), `${sources.file}:${index + 1}`)
     }
   }
   for (const row of await databaseRows(sources)) add(row, `table ${sources.table}, address ${row.address}`)

@@ -125,7 +125,7 @@ describe('sources', () => {
     writeFileSync(path, '1 192.0.2.2\n1 nonsense/9\n')
     await expect(bench.rpc('permissions.addressReload')).rejects.toThrow('address:2')
     expect([allowed('192.0.2.1'), allowed('192.0.2.2')]).toEqual([1, -1])
-    writeFileSync(path, '1 192.0.2.2\n')
+    writeFileSync(path, '# all\n1 192.0.2.2 # behind a record\n')
     await expect(bench.rpc('permissions.addressReload')).resolves.toBe('Reload OK')
     expect([allowed('192.0.2.1'), allowed('192.0.2.2')]).toEqual([-1, 1])
   })
