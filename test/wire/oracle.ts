@@ -207,6 +207,8 @@ export function normalized(text: string | null, names: ReadonlyMap<number, strin
       .replace(/;tag=uloc-[^\s;>]+/g, ';tag=ULOC')
       .replace(/^(Server|User-Agent): (kamailio|viaduct).*$/gim, '$1: ROUTER')
       .replace(/^Date: .*$/gim, 'Date: NOW')
+      // A second may pass between two steps.
+      .replace(/(?<=;expires=)\d{2,}/g, (seconds) => String(Math.ceil(Number(seconds) / 10) * 10))
       // On purpose in ours alone: RFC 5393 §5 shares the breadth of a request among its branches.
       .replace(/^Max-Breadth: \d+\r\n/gm, '')
       .replace(/(?<!\d)\d{5}(?!\d)/g, (port) => names.get(Number(port)) ?? port)

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, test } from 'vitest'
-import { Lab, mainPath, nodePath } from '../lab.ts'
+import { compiler } from '../../../grammar/compile.ts'
+import { loadScript } from '../../../src/script/engine.ts'
 import { respond } from '../oracle.ts'
 import { compare } from './compare.ts'
 import { credentials, newCallId, request, type Talk } from './talk.ts'
@@ -143,10 +144,8 @@ if (existsSync(stock)) {
     },
   ])
 
-  describe('viaduct check', () => {
-    const lab = new Lab()
-    afterAll(() => lab.close())
-    test.concurrent.each([
+  describe('the loader', () => {
+    test.each([
       'WITH_ACCDB',
       'WITH_ALIASDB',
       'WITH_ANTIFLOOD',
@@ -166,16 +165,16 @@ if (existsSync(stock)) {
       'WITH_USRLOCDB',
       'WITH_VOICEMAIL',
     ])('accepts the stock configuration with %s', async (define) => {
-      const check = lab.start(null, nodePath, [
-        mainPath,
-        'check',
-        stock,
-        '-A',
-        define,
-        '-A',
-        `DBURL="sqlite:///${database}"`,
-      ])
-      expect([await check.exited, check.output]).toEqual([0, expect.stringContaining('notes')])
+      const { diagnostics } = await loadScript({
+        path: stock,
+        compiler,
+        environment: () => null,
+        defines: new Map([
+          [define, ''],
+          ['DBURL', `"sqlite:///${database}"`],
+        ]),
+      })
+      expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([])
     })
   })
 } else {

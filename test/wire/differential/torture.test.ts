@@ -10,7 +10,7 @@ const outcome =
     sendOctets('A', Buffer.from(text, 'latin1'))
     const seen: string[] = []
     for (;;) {
-      const received = await takeAny(200)
+      const received = await takeAny(120)
       if (received === '') break
       if (received.startsWith('SIP/2.0')) seen.push(`answered ${received.slice(8, 11)}`)
       else {
