@@ -1,6 +1,28 @@
 import { respond } from '../oracle.ts'
-import { compare } from './compare.ts'
+import { compare, type Difference } from './compare.ts'
 import { request, type Talk } from './talk.ts'
+
+const different: Readonly<Record<string, Difference>> = {
+  'a Contact without a host': {
+    why: 'nothing can be sent to it: Kamailio keeps it, and its lookup() then leaves no Request-URI',
+    replace: [
+      [/200 OK/, '400 Bad Request'],
+      [/Contact: <sip:u10@>;expires=3600/, 'P-Registrar-Error: Contact parse error'],
+      [/X-Lookup: 1\r\nX-Uri: <null>/, 'X-Lookup: -1\r\nX-Uri: sip:u10@ROUTER'],
+    ],
+  },
+  '* before another in one header': {
+    why: 'RFC 3261 §10.3 step 6: * stands alone; Kamailio removes all bindings',
+    replace: [
+      [/200 OK/, '400 Bad Request'],
+      [/CSeq: 1 REGISTER\r\n/, 'CSeq: 1 REGISTER\r\nP-Registrar-Error: Contact parse error\r\n'],
+    ],
+  },
+  'a To without user': {
+    why: 'an address-of-record without a user is its host; in Kamailio all of them are one',
+    replace: [[/X-Lookup: 1\r\nX-Uri: sip:x@B/, 'X-Lookup: -1\r\nX-Uri: sip:ROUTER']],
+  },
+}
 
 const contact = (value: string) => ({ headers: `Contact: ${value}` })
 
@@ -29,15 +51,26 @@ compare(
       ],
       ['an instance', 'u7', contact('<sip:u7@{B}>;+sip.instance="<urn:uuid:0>";reg-id=1;expires=600')],
       ['upper case is the same user', 'U7', {}],
+      ['an empty q', 'u8', contact('<sip:u8@{B}>;q=')],
+      ['expires is no number', 'u8', contact('<sip:u8@{B}>;expires=soon')],
+      ['a Contact without brackets', 'u9', contact('sip:u9@{B};expires=100')],
+      ['a tel URI', 'u9', contact('<tel:+123>')],
+      ['what is no URI', 'u9', contact('bogus')],
+      ['a Contact without a host', 'u10', contact('<sip:u10@>')],
+      ['* and another header', 'u11', { headers: 'Contact: <sip:x@{B}>\nContact: *\nExpires: 0' }],
+      ['* behind another in one header', 'u11', contact('<sip:x@{B}>, *')],
+      ['* before another in one header', 'u11', { headers: 'Contact: *, <sip:x@{B}>\nExpires: 0' }],
+      ['a To without user', '', contact('<sip:x@{B}>')],
     ] as const
   ).map(([title, user, options]) => ({
     title,
+    differs: different[title],
     talk: async ({ send, take }: Talk) => {
       send(
         'A',
         request('REGISTER', '', {
           ...options,
-          to: `<sip:${user}@example.com>`,
+          to: user === '' ? '<sip:example.com>' : `<sip:${user}@example.com>`,
           callId: `reg-${user}-${title.replace(/\W+/g, '-')}`,
         }),
       )
