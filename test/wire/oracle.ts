@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { mkdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crlf, type Lab, mainPath, nodePath, type Process } from './lab.ts'
 
@@ -20,6 +21,9 @@ export function freePort(): number {
   while (isBound(nextPort)) nextPort++
   return nextPort++
 }
+
+/** Three dozen starts of the same program: what was compiled once is. */
+const compileCache = join(tmpdir(), 'viaduct-compile-cache')
 
 /** Starts a server on a script that says `listen=udp:127.0.0.1:PORT`; `defines` are -A options. */
 export async function startOracle(
@@ -53,15 +57,12 @@ export async function startOracle(
           join(directory, 'pid'),
           ...options,
         ])
-      : lab.start(null, nodePath, [
-          mainPath,
-          'run',
-          '-f',
-          script,
-          '--data',
-          join(directory, 'data'),
-          ...options,
-        ])
+      : lab.start(
+          null,
+          nodePath,
+          [mainPath, 'run', '-f', script, '--data', join(directory, 'data'), ...options],
+          { env: { NODE_COMPILE_CACHE: compileCache } },
+        )
   if (name === 'viaduct') {
     const ended = process.exited.then((code) => {
       throw new Error(`${name} ended with ${code}:\n${process.output}`)
