@@ -162,7 +162,7 @@ export default definePlugin({
           type: 'string',
           optional: true,
           prepare: readFlags,
-          doc: '1 memory only, 2 no reply, 4 only this contact, 8 exact lifetime, 16 prepare the reply only.',
+          doc: '1 memory only, 2 no reply, 4 only this contact, 8 exact lifetime, 16 with 2: its headers go into the next reply.',
         },
         uri,
       ],
@@ -246,7 +246,7 @@ export default definePlugin({
     reg_send_reply: {
       in: ['request', 'failure'],
       returns: { '1': 'sent', '-1': 'nothing was prepared, or it was answered already' },
-      doc: 'Sends the reply that save() with flag 0x10 prepared.',
+      doc: 'Sends the reply that save() with flag 0x02 did not send.',
     },
     add_sock_hdr: {
       in: ['request'],

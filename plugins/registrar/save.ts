@@ -35,7 +35,7 @@ const saveFlags = {
   prepareReply: 0x10,
 } as const
 
-/** What save() made ready and reg_send_reply() sends. */
+/** What save() did not send and reg_send_reply() sends. */
 export interface PreparedReply {
   statusCode: number
   reason: string
@@ -308,19 +308,16 @@ function answerRefusal(
   return refusal.rc
 }
 
+/** With 0x02 the answer waits for reg_send_reply(); with 0x10 too, its headers go into whatever the script answers. */
 function answer(registrar: Registrar, context: RouteContext, flags: number, reply: PreparedReply): void {
-  if ((flags & saveFlags.noReply) !== 0 || !context.message.isRequest) {
-    reply.ready?.catch((error) =>
-      registrar.host.log.error({ err: error }, 'the store refused a registration'),
-    )
+  if ((flags & saveFlags.noReply) === 0 && context.message.isRequest) {
+    sendReply(registrar, context, reply)
     return
   }
-  if ((flags & saveFlags.prepareReply) !== 0) {
-    reply.ready?.catch(() => undefined)
-    context.scope.notes.set(preparedNote, reply)
-    return
-  }
-  sendReply(registrar, context, reply)
+  reply.ready?.catch((error) => registrar.host.log.error({ err: error }, 'the store refused a registration'))
+  const isPrepared = (flags & saveFlags.prepareReply) !== 0
+  if (isPrepared) context.replyHeaders += reply.headers
+  context.scope.notes.set(preparedNote, isPrepared ? { ...reply, headers: '' } : reply)
 }
 
 export function sendReply(registrar: Registrar, context: RouteContext, reply: PreparedReply): number {

@@ -199,16 +199,27 @@ describe('save() answers as measured on Kamailio 5.6.3', () => {
     expect(edge.call('lookup', other, 'location')).toBe(-1)
   })
 
-  test('flags: 2 sends nothing, 4 keeps only this contact, 16 prepares for reg_send_reply()', async () => {
+  test('flags: 2 leaves the answer to reg_send_reply(), 4 keeps only this contact, 16 with 2 to the script', async () => {
     const silent = register('a', '<sip:a@1.2.3.4>')
     expect(await saved(silent, '2')).toMatchObject({ rc: 1, replies: 0 })
     await saved(register('a', '<sip:a@1.2.3.5>'), '0x04')
     expect(lookedUp('a')).toMatchObject({ uri: 'sip:a@1.2.3.5', branches: [] })
+    const contact = 'Contact: <sip:a@1.2.3.5>;expires=3600\r\n'
+    edge.call('reg_send_reply', silent)
+    await edge.clock.settle()
+    expect(silent.replies).toMatchObject([
+      { statusCode: 200, headers: 'Contact: <sip:a@1.2.3.4>;expires=3600\r\n' },
+    ])
+    expect(await saved(register('a', '<sip:a@1.2.3.5>'), '0x10')).toMatchObject({
+      replies: 1,
+      headers: contact,
+    })
     const prepared = register('a', '<sip:a@1.2.3.5>')
-    expect(await saved(prepared, '0x10')).toMatchObject({ replies: 0 })
+    expect(await saved(prepared, '0x12')).toMatchObject({ replies: 0 })
+    expect(prepared.replyHeaders).toBe(contact)
     edge.call('reg_send_reply', prepared)
     await edge.clock.settle()
-    expect(prepared.replies.map(({ statusCode }) => statusCode)).toEqual([200])
+    expect(prepared.replies).toMatchObject([{ statusCode: 200, headers: '' }])
   })
 
   test('the third argument names the address-of-record', async () => {
