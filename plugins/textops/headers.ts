@@ -1,4 +1,10 @@
-import { asciiLower, type Pattern, type RouteContext, type SipMessage } from '../../src/plugin/index.ts'
+import {
+  asciiLower,
+  HeaderId,
+  type Pattern,
+  type RouteContext,
+  type SipMessage,
+} from '../../src/plugin/index.ts'
 
 /**
  * Header lines as textops sees them: always those of the received message, never what edits made of them
@@ -10,6 +16,12 @@ export function appendHeader(context: RouteContext, text: string, after: string 
   const index = after === undefined ? -1 : lastIndex(context.message, after)
   if (index === -1) context.edits.appendHeader(text)
   else context.edits.insertAfterHeader(context.message, index, text)
+  return 1
+}
+
+/** Below the topmost Via line. */
+export function insertBelowVia({ message, edits }: RouteContext, text: string): number {
+  edits.insertAfterHeader(message, Math.max(0, message.first(HeaderId.via)), text)
   return 1
 }
 

@@ -29,7 +29,7 @@ export default definePlugin({
           headers.appendHeader(context, prefix + context.message.requestUri + suffix, undefined),
         append_to_reply: (context, added) => appendToReply(context, added),
         append_time: (context) => appendToReply(context, date()),
-        append_time_to_request: (context) => headers.appendHeader(context, date(), undefined),
+        append_time_to_request: (context) => headers.insertBelowVia(context, date()),
         remove_hf: headers.removeNamed,
         remove_hf_re: (context, pattern) => headers.removeMatching(context, pattern),
         remove_hf_exp: headers.removeMatching,

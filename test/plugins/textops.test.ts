@@ -88,6 +88,7 @@ describe('headers', () => {
     expect(run({}, 'append_time_to_request').added).toEqual([
       `Date: ${new Date(stand.clock.wall()).toUTCString()}`,
     ])
+    expect(run({}, 'append_time_to_request').context.written()).toMatch(/\r\nVia: [^\n]+\nDate: /)
     expect(run({}, 'append_time').context.replyHeaders).toMatch(
       /^Date: \w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT\r\n$/,
     )
