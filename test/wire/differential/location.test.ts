@@ -180,6 +180,7 @@ compare(
         ['rc', 'r1', '*', { headers: 'Expires: 0' }],
         ['rc', 'r1', `${b};expires=0`],
       ),
+      row('flag 0x10: answered later', ['prepare', 'f5', b], ['lookup', 'f5']),
       row('received', ['received', 'v1', '<sip:x@10.0.0.5>'], ['lookup', 'v1'], ['fetch', 'v1']),
       row('branch flags', ['flags', 'v2', b], ['lookup', 'v2'], ['fetch', 'v2']),
       row(
@@ -276,6 +277,13 @@ compare(
         send('A', request('MESSAGE', 'way', { headers: 'X-Do: relay' }))
         send('C', respond(await take('C'), '200 OK', { tag: 'c' }))
         await take('A')
+      },
+    },
+    {
+      title: 'add_sock_hdr',
+      talk: async ({ send, take }) => {
+        send('A', request('REGISTER', '', { headers: 'X-Do: socket' }))
+        await take('B')
       },
     },
     {

@@ -33,7 +33,7 @@ const fresh = 'sht_reset("h"); '
 
 compareProbes(
   'htable',
-  'modparam("htable", "htable", "h=>size=4;")\nmodparam("htable", "htable", "i=>size=4;initval=7;")',
+  'modparam("htable", "htable", "h=>size=4;")\nmodparam("htable", "htable", "i=>size=4;initval=7;")\nmodparam("htable", "htable", "e=>size=4;autoexpire=300;")',
   [
     ...rows([
       `$var(x) = $sht(h=>none); ${show('$sht(h=>none) $sht(i=>none)')}`,
@@ -66,6 +66,8 @@ compareProbes(
       `${fresh}$sht(h=>k) = "v"; sht_iterator_start("i", "h"); while (sht_iterator_next("i")) { sht_iterator_rm("i"); } sht_iterator_end("i"); ${show('$sht(h=>k)')}`,
       `${fresh}$sht(h=>k) = "v"; sht_iterator_start("i", "h"); while (sht_iterator_next("i")) { sht_iterator_sets("i", "w"); } sht_iterator_end("i"); ${show('$sht(h=>k)')}`,
       `${fresh}$sht(h=>a) = 1; $sht(h=>b) = 2; $var(x) = 0; sht_iterator_start("i", "h"); while (sht_iterator_next("i")) { $var(x) = $var(x) + $shtitval(i); } sht_iterator_end("i");`,
+      `$sht(e=>a) = 1; if ($shtex(e=>a) > 290) { $var(x) = "long"; }`,
+      `$sht(e=>a) = 1; $shtex(e=>a) = 50; if ($shtex(e=>a) > 40) { $var(x) = "set"; } if ($shtex(e=>a) > 50) { $var(x) = "kept"; }`,
       `$sht(h=>a) = "5"; $var(x) = $sht(h=>a) + 1;`,
       `$sht(h=>a) = 5; $var(x) = $sht(h=>a) + 1;`,
       `$sht(h=>a::b) = 1; ${show('$sht(h=>a::b)')}`,
