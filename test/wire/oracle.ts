@@ -75,6 +75,7 @@ export async function startOracle(
     if (isBound(port)) return { name, port, process }
     await new Promise((next) => setTimeout(next, 50))
   }
+  process.signal('SIGTERM')
   throw new Error(`${name} does not listen on ${port}:\n${process.output}`)
 }
 

@@ -54,19 +54,23 @@ export const commonInclude = `include_file "${join(here, 'common.inc')}"\n`
 export function compare(title: string, script: Script, cases: readonly Case[]): void {
   describe(title, () => {
     const lab = new Lab()
+    const started: Side[] = []
     let sides: readonly [Side, Side] | null = null
     beforeAll(async () => {
       requireProgram('kamailio', 'kamailio')
       let path = resolve(here, script.file ?? '')
       if (script.text !== undefined) writeFileSync((path = join(lab.directory, 'script.cfg')), script.text)
-      sides = await Promise.all([
-        startSide(lab, 'kamailio', path, script),
-        startSide(lab, 'viaduct', path, script),
-      ])
+      const start = async (name: 'kamailio' | 'viaduct') => {
+        const side = await startSide(lab, name, path, script)
+        started.push(side)
+        return side
+      }
+      sides = await Promise.all([start('kamailio'), start('viaduct')])
     })
     afterAll(async () => {
-      await Promise.all((sides ?? []).map(({ oracle }) => stopOracle(oracle)))
-      for (const side of sides ?? []) for (const endpoint of side.endpoints.values()) endpoint.close()
+      // Kamailio's workers outlive a parent that is killed: whatever started, ends by itself.
+      await Promise.all(started.map(({ oracle }) => stopOracle(oracle)))
+      for (const side of started) for (const endpoint of side.endpoints.values()) endpoint.close()
       await lab.close()
     })
     test.each(cases)('$title', async ({ talk, differs }) => {
