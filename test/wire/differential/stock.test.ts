@@ -178,7 +178,9 @@ if (existsSync(stock)) {
     })
   })
 } else {
-  describe.skip(`${stock} is not there: apt-get install kamailio`, () => test('compared'))
+  test('the stock configuration is there', () => {
+    throw new Error(`${stock} is not there: apt-get install kamailio`)
+  })
 }
 
 /** Kamailio's tables, as its db_sqlite schema has them, with the columns that these modules look at. */
