@@ -11,6 +11,7 @@ import type { Log } from './runtime/log.ts'
 import { createMetrics, type Metrics } from './runtime/metrics.ts'
 import type { Random } from './runtime/random.ts'
 import { createEngine, type Engine, type LoadedScript, loadScript } from './script/engine.ts'
+import { type OpenRegion, privateRegions } from './store/region.ts'
 import type { Store } from './store/table.ts'
 import { createTransactionLayer } from './transaction/layer.ts'
 import type { ListenRequest, SocketTable } from './transport/socket.ts'
@@ -30,6 +31,8 @@ export interface ServerOptions {
   readonly log: Log
   /** A function is called once the script is accepted and the sockets are open: until then nothing is written. */
   readonly store: Store | (() => Promise<Store>)
+  /** Memory that several workers of one router share; its own if absent. */
+  readonly regions?: OpenRegion
   /** Instead of what the script says. */
   readonly listen?: readonly ListenRequest[]
   readonly defines?: ReadonlyMap<string, string>
@@ -136,6 +139,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       proxy,
       transactions,
       openTable: store.open,
+      openRegion: options.regions ?? privateRegions(),
       openDatabase: createOpenDatabase((path) => resolve(dirname(options.script.path), path), log),
       sendRaw: send,
     })

@@ -5,6 +5,7 @@ import type { Log } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { Random } from '../runtime/random.ts'
 import type { SipMessage } from '../sip/message.ts'
+import type { OpenRegion } from '../store/region.ts'
 import type { OpenTable } from '../store/table.ts'
 import type { TransactionLayer } from '../transaction/transaction.ts'
 import type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
@@ -26,6 +27,8 @@ export interface PluginHost {
   readonly script: ScriptHost
   /** A durable table of this name; opened once, shared by all who name it. */
   readonly openTable: OpenTable
+  /** Memory outside the heap, shared by all workers of the router. */
+  readonly openRegion: OpenRegion
   /** By URL, as Kamailio's db_url says it. Rejects with an Error that says what is wrong. */
   readonly openDatabase: OpenDatabase
   /** The file a relative path in a parameter means: seen from the script's directory. */

@@ -10,6 +10,7 @@ import type { Log } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { Random } from '../runtime/random.ts'
 import type { SipMessage } from '../sip/message.ts'
+import type { OpenRegion } from '../store/region.ts'
 import type { OpenTable } from '../store/table.ts'
 import type { TransactionLayer } from '../transaction/transaction.ts'
 import type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
@@ -71,6 +72,7 @@ export interface EngineServices {
   readonly proxy: ProxyCore
   readonly transactions: TransactionLayer
   readonly openTable: OpenTable
+  readonly openRegion: OpenRegion
   readonly openDatabase: OpenDatabase
   /** Octets that are no SIP message, or a message that is complete already. */
   sendRaw(socket: ListenSocket, text: string, address: string, port: number): void

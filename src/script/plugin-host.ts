@@ -86,6 +86,7 @@ export function createPluginHost(
     transactions: services.transactions,
     script,
     openTable: services.openTable,
+    openRegion: services.openRegion,
     openDatabase: services.openDatabase,
     resolvePath: (path) => resolve(dirname(loaded.path), path),
     global: (parameter) => surroundings.loaded.global(parameter),

@@ -47,4 +47,11 @@ export interface Network {
 export interface NetworkOptions {
   /** Kamailio's maxbuffer: bytes asked for as the receive buffer; 0: limits.receiveBufferBytes. */
   receiveBufferBytes: number
+  /**
+   * Wake-up moderation: at a busy rate datagrams are collected for so many microseconds before they are read. 0: never.
+   * Engines that cannot do it read at once.
+   */
+  moderationMicroseconds?: number
+  /** SO_REUSEPORT: other workers of this router bind the same addresses. */
+  reusePort?: boolean
 }

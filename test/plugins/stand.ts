@@ -16,6 +16,7 @@ import { isFault, scanMessage } from '../../src/sip/scan.ts'
 import { parseUri } from '../../src/sip/uri.ts'
 import { writeMessage } from '../../src/sip/write.ts'
 import { memoryStore } from '../../src/store/memory.ts'
+import { privateRegions } from '../../src/store/region.ts'
 import { simulatedClock } from '../../src/testing/clock.ts'
 import { collectingLog } from '../../src/testing/log.ts'
 import { seededRandom } from '../../src/testing/random.ts'
@@ -100,6 +101,7 @@ export function createStand(options: { seed?: number; directory?: string } = {})
         },
       },
       openTable: store.open,
+      openRegion: privateRegions(),
       openDatabase: createOpenDatabase(resolvePath, log),
       resolvePath,
       customGlobals: new Map(),

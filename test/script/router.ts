@@ -4,6 +4,7 @@ import { createMetrics } from '../../src/runtime/metrics.ts'
 import { createEngine, type Engine, type EngineServices, loadScript } from '../../src/script/engine.ts'
 import { isFault, scanMessage } from '../../src/sip/scan.ts'
 import { memoryStore } from '../../src/store/memory.ts'
+import { privateRegions } from '../../src/store/region.ts'
 import { simulatedClock } from '../../src/testing/clock.ts'
 import { collectingLog } from '../../src/testing/log.ts'
 import { seededRandom } from '../../src/testing/random.ts'
@@ -72,6 +73,7 @@ export async function startRouter(
     proxy,
     transactions,
     openTable: memoryStore().open,
+    openRegion: privateRegions(),
     openDatabase: () => {
       throw new Error('no database in this test')
     },
