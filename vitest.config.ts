@@ -14,5 +14,6 @@ export default defineConfig({
     include: ['test/**/*.test.ts', 'plugins/**/*.test.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    benchmark: { include: ['bench/micro/**/*.bench.ts'] },
   },
 })
