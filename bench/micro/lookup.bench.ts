@@ -15,7 +15,7 @@ const clock = systemClock()
 /** A step that has no divisor in common with any of the sizes visits all users, each far from the one before. */
 const step = 7_368_787
 
-test.each([1_000, 100_000, 1_000_000])('location of %i users', async (users, { bench }) => {
+test.for([1_000, 100_000, 1_000_000])('location of %i users', async (users, { bench }) => {
   const aors = Array.from({ length: users }, (_, index) => `u${String(index).padStart(7, '0')}`)
   const location = emptyLocation()
   for (const aor of aors) location.applyUnwatched([{ before: null, after: bindingOf(aor, 1) }])
