@@ -33,6 +33,10 @@ export function isLws(code: number): boolean {
   return code === space || code === tab || code === lineFeed || code === carriageReturn
 }
 
+export function asciiLowerCode(code: number): number {
+  return code >= 0x41 && code <= 0x5a ? code | 0x20 : code
+}
+
 export function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39
 }

@@ -121,6 +121,17 @@ export function headerKey(name: string): string {
   return compactNames.get(lower) ?? lower
 }
 
+/** A header's name as a message looks for it: worked out once for a name that stands in a script. */
+export interface HeaderName {
+  readonly id: HeaderId
+  /** See headerKey. */
+  readonly key: string
+}
+
+export function headerNamed(name: string): HeaderName {
+  return { id: headerId(name), key: headerKey(name) }
+}
+
 /** As most senders write them: what the scan compares first. */
 const usualNames: readonly (readonly [string, HeaderId])[] = [
   ...[...byName].map(([name, id]) => [usualCase(name), id] as const),

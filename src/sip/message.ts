@@ -1,5 +1,5 @@
 import type { Fault } from './fault.ts'
-import type { HeaderId } from './header-id.ts'
+import type { HeaderId, HeaderName } from './header-id.ts'
 import type { CSeq } from './headers/cseq.ts'
 import type { NameAddr } from './headers/name-addr.ts'
 import type { Via } from './headers/via.ts'
@@ -55,6 +55,8 @@ export interface SipMessage {
   next(index: number): number
   /** Index of the first header of that name (compact forms included), -1 if there is none. */
   find(name: string): number
+  /** The same for a name that was looked at before. */
+  findNamed(name: HeaderName): number
   /** Value of the first header of that id, '' if there is none. */
   value(id: HeaderId): string
 

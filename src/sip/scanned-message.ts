@@ -1,7 +1,7 @@
 import { limits } from '../limits.ts'
-import { entry, skipLws, unfold } from './bytes.ts'
+import { asciiLowerCode, entry, skipLws, unfold } from './bytes.ts'
 import type { Fault } from './fault.ts'
-import { HeaderId, headerId, headerKey } from './header-id.ts'
+import { HeaderId, type HeaderName, headerId, headerKey } from './header-id.ts'
 import { type CSeq, readCSeq } from './headers/cseq.ts'
 import { type NameAddr, paramOf, readNameAddr } from './headers/name-addr.ts'
 import { endOfVia, readVia, type Via } from './headers/via.ts'
@@ -119,6 +119,10 @@ export class ScannedMessage implements SipMessage {
     return id === HeaderId.other ? this.findOther(headerKey(name), 0) : this.first(id)
   }
 
+  findNamed({ id, key }: HeaderName): number {
+    return id === HeaderId.other ? this.findOther(key, 0) : this.first(id)
+  }
+
   private findOther(key: string, from: number): number {
     for (let index = from; index < this.headerCount; index++) {
       if (this.headerId(index) === HeaderId.other && this.hasKey(index, key)) return index
@@ -126,11 +130,16 @@ export class ScannedMessage implements SipMessage {
     return -1
   }
 
-  /** A compact form has one letter, so that two lengths are enough to rule most headers out. */
+  /**
+   * A compact form has one letter, so that two lengths are enough to rule most headers out. Names are compared in
+   * place: a lower-case copy of each name of the right length made `$hdr(X-Class)` cost 400 ns.
+   */
   private hasKey(index: number, key: string): boolean {
     const row = index * columns
-    const length = entry(this.table, row + nameEndColumn) - entry(this.table, row)
-    return (length === key.length || length === 1) && headerKey(this.headerName(index)) === key
+    const start = entry(this.table, row)
+    const length = entry(this.table, row + nameEndColumn) - start
+    if (length === 1) return headerKey(this.headerName(index)) === key
+    return length === key.length && isSameName(this.text, start, key)
   }
 
   value(id: HeaderId): string {
@@ -208,6 +217,15 @@ export class ScannedMessage implements SipMessage {
   get body(): string {
     return this.text.slice(this.bodyStart, this.bodyEnd)
   }
+}
+
+/** `key` is in lower case. */
+function isSameName(text: string, start: number, key: string): boolean {
+  for (let i = 0; i < key.length; i++) {
+    const code = text.charCodeAt(start + i)
+    if (asciiLowerCode(code) !== key.charCodeAt(i)) return false
+  }
+  return true
 }
 
 export const columns = 5

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest'
-import { HeaderId } from '../../src/sip/header-id.ts'
+import { HeaderId, headerNamed } from '../../src/sip/header-id.ts'
 import type { SipMessage } from '../../src/sip/message.ts'
 import { isFault, scanMessage } from '../../src/sip/scan.ts'
 
@@ -163,6 +163,19 @@ test('compact forms and long names are one header', () => {
   expect(message.headerValue(first)).toBe('<sip:x@y>')
   expect(message.headerValue(message.next(first))).toBe('<sip:z@y>')
   expect(message.value(HeaderId.subject)).toBe('hello')
+})
+
+test.each([
+  ['X-Class', 'X-Class: a'],
+  ['x-class', 'X-CLASS: b'],
+  ['Referred-By', 'b: e'],
+  ['t', 'T: f'],
+])('a name that was looked at before, $%s, finds what it finds itself', (name, line) => {
+  const message = scanned(valid.replace('To:', `X-Clasp: none\r\n${line}\r\nTo:`))
+  const found = message.findNamed(headerNamed(name))
+  expect(message.headerValue(found)).toBe(line.slice(line.indexOf(' ') + 1))
+  expect(message.find(name)).toBe(found)
+  expect(message.findNamed(headerNamed('X-Absent'))).toBe(-1)
 })
 
 test('Via values over lines and commas, at most as many as the limit', () => {
