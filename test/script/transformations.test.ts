@@ -421,3 +421,12 @@ it('in a script: chains, variables as parameters, commas, and nothing for what i
     '4',
   ])
 })
+
+test('{s.select} takes the field that splitting the whole text would give', () => {
+  const text = fc.string({ unit: fc.constantFrom('-', 'a', 'b') })
+  fc.assert(
+    fc.property(text, fc.integer({ min: -6, max: 6 }), (value, index) => {
+      expect(transform(value, 's.select', index, '-')).toBe(value.split('-').at(index) ?? '')
+    }),
+  )
+})

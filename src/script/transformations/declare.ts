@@ -1,16 +1,20 @@
 import type { TransformationDeclaration, Value } from '../../../grammar/declarations.ts'
 
 /**
- * Short forms for the tables of this folder. They also settle the types once: whatever the compiler hands over,
- * a text parameter arrives as a string and an int parameter as a whole number.
+ * Short forms for the tables of this folder. The compiler hands over texts and numbers as declared; only a parameter
+ * that may be left out needs its default. `apply` is otherwise the function of the table itself, so that each place in
+ * a script calls exactly one function: through one wrapper for all, V8 could inline none of them.
  */
 export type Transformations = Record<string, TransformationDeclaration>
 
 type Parameter = NonNullable<TransformationDeclaration['params']>[number]
+type Apply = TransformationDeclaration['apply']
+
+const isOptional = ({ optional }: Parameter): boolean => optional === true
 
 /** `{s.len}` */
 export function plain(doc: string, apply: (value: string) => Value): TransformationDeclaration {
-  return { doc, apply: (value) => apply(value) }
+  return { doc, apply }
 }
 
 /** `{s.replace,a,b}`: `names` are the parameters, all texts; those in brackets may be left out and are then ''. */
@@ -20,6 +24,7 @@ export function withTexts(
   apply: (value: string, first: string, second: string) => Value,
 ): TransformationDeclaration {
   const params = names.map((name) => parameter(name, 'string'))
+  if (!params.some(isOptional)) return { doc, params, apply: apply as Apply }
   return { doc, params, apply: (value, first, second) => apply(value, textOf(first), textOf(second)) }
 }
 
@@ -30,6 +35,7 @@ export function withNumbers(
   apply: (value: string, first: number, second: number) => Value,
 ): TransformationDeclaration {
   const params = names.map((name) => parameter(name, 'int'))
+  if (!params.some(isOptional)) return { doc, params, apply: apply as Apply }
   return { doc, params, apply: (value, first, second) => apply(value, numberOf(first), numberOf(second)) }
 }
 
@@ -40,6 +46,7 @@ export function withNumberAndText(
   apply: (value: string, first: number, second: string) => Value,
 ): TransformationDeclaration {
   const params = [parameter(names[0], 'int'), parameter(names[1], 'string')]
+  if (!params.some(isOptional)) return { doc, params, apply: apply as Apply }
   return { doc, params, apply: (value, first, second) => apply(value, numberOf(first), textOf(second)) }
 }
 

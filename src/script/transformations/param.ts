@@ -18,34 +18,21 @@ export const paramTransformations: Transformations = {
     (value, name, by) =>
       listOf(value, by)?.some((param) => asciiLower(param.name) === asciiLower(name)) ? 1 : 0,
   ),
-  'param.valueat': {
-    ...withNumberAndText(
-      'The value at an index, negative from the end.',
-      ['index', 'delimiter'],
-      (value, index, by) => listOf(value, by)?.at(index)?.value ?? '',
-    ),
-    params: indexAndDelimiter(),
-  },
-  'param.name': {
-    ...withNumberAndText(
-      'The name at an index, negative from the end.',
-      ['index', 'delimiter'],
-      (value, index, by) => listOf(value, by)?.at(index)?.name ?? '',
-    ),
-    params: indexAndDelimiter(),
-  },
+  'param.valueat': withNumberAndText(
+    'The value at an index, negative from the end.',
+    ['index', '[delimiter]'],
+    (value, index, by) => listOf(value, by)?.at(index)?.value ?? '',
+  ),
+  'param.name': withNumberAndText(
+    'The name at an index, negative from the end.',
+    ['index', '[delimiter]'],
+    (value, index, by) => listOf(value, by)?.at(index)?.name ?? '',
+  ),
   'param.count': withTexts(
     'How many there are; undefined for what is no list.',
     ['[delimiter]'],
     (value, by) => listOf(value, by)?.length ?? null,
   ),
-}
-
-function indexAndDelimiter() {
-  return [
-    { name: 'index', type: 'int', optional: false },
-    { name: 'delimiter', type: 'string', optional: true },
-  ] as const
 }
 
 interface Param {

@@ -1,3 +1,4 @@
+import { asciiLower } from '../../sip/uri.ts'
 import {
   plain,
   separatorOr,
@@ -13,7 +14,7 @@ export const stringTransformations: Transformations = {
   's.len': plain('Number of octets.', (value) => value.length),
   's.int': plain('The decimal number that the text is, undefined if it is none.', integerOf),
   's.numeric': plain('Only the digits.', (value) => value.replace(/[^0-9]+/g, '')),
-  's.tolower': plain('ASCII letters in lower case.', (value) => value.replace(/[A-Z]+/g, lower)),
+  's.tolower': plain('ASCII letters in lower case.', asciiLower),
   's.toupper': plain('ASCII letters in upper case.', (value) => value.replace(/[a-z]+/g, upper)),
   's.rev': plain('The octets in reverse order.', reversed),
 
@@ -55,7 +56,10 @@ export const stringTransformations: Transformations = {
   's.select': withNumberAndText(
     'The field of that index (negative: from the end) of a list split at a character; \\s splits at any white space.',
     ['index', 'separator'],
-    (value, index, separator) => fieldOf(fieldsOf(value, separator), index),
+    (value, index, separator) =>
+      separator === '\\s'
+        ? fieldOf(value.split(whiteSpace), index)
+        : fieldAt(value, index, separatorOf(separator)),
   ),
   's.selectws': withNumbers(
     'The field of that index of a list split at white space.',
@@ -132,7 +136,6 @@ export const stringTransformations: Transformations = {
 /** Octets that white space is for Kamailio; JavaScript's \s also takes 0xA0, which is a letter's half in UTF-8. */
 const whiteSpace = /[ \t\r\n]+/
 
-const lower = (letters: string): string => letters.toLowerCase()
 const upper = (letters: string): string => letters.toUpperCase()
 
 function integerOf(value: string): number | null {
@@ -167,7 +170,34 @@ const escapedSeparators: Readonly<Record<string, string>> = {
 /** A comma as separator is written `{s.select,1,,}`: the parameter then arrives empty. */
 function fieldsOf(value: string, separator: string): string[] {
   if (separator === '\\s') return value.split(whiteSpace)
-  return value.split(escapedSeparators[separator] ?? separatorOr(separator, ','))
+  return value.split(separatorOf(separator))
+}
+
+const separatorOf = (separator: string): string => escapedSeparators[separator] ?? separatorOr(separator, ',')
+
+/** One field without a list of all. */
+function fieldAt(value: string, index: number, separator: string): string {
+  return index < 0 ? fieldFromEnd(value, -1 - index, separator) : fieldFromStart(value, index, separator)
+}
+
+function fieldFromStart(value: string, index: number, separator: string): string {
+  let start = 0
+  for (let skipped = 0; skipped < index; skipped++) {
+    const next = value.indexOf(separator, start)
+    if (next === -1) return ''
+    start = next + 1
+  }
+  const end = value.indexOf(separator, start)
+  return end === -1 ? value.slice(start) : value.slice(start, end)
+}
+
+function fieldFromEnd(value: string, index: number, separator: string): string {
+  let end = value.length
+  for (let skipped = 0; skipped < index; skipped++) {
+    end = end === 0 ? -1 : value.lastIndexOf(separator, end - 1)
+    if (end === -1) return ''
+  }
+  return value.slice(end === 0 ? 0 : value.lastIndexOf(separator, end - 1) + 1, end)
 }
 
 function fieldOf(fields: readonly string[], index: number): string {

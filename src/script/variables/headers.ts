@@ -1,6 +1,6 @@
 import { everyIndex, type Index, type Value } from '../../../grammar/declarations.ts'
 import { limits } from '../../limits.ts'
-import { HeaderId, headerId } from '../../sip/header-id.ts'
+import { HeaderId, type HeaderName, headerNamed } from '../../sip/header-id.ts'
 import { paramOf, parseNameAddr, parseNameAddrs, splitValues } from '../../sip/headers/name-addr.ts'
 import type { Via } from '../../sip/headers/via.ts'
 import type { SipMessage } from '../../sip/message.ts'
@@ -15,27 +15,31 @@ export const headerVariables: CoreVariables = {
     type: 'string',
     inner: 'name',
     indexed: true,
+    prepare: headerNamed,
     doc: 'The header line of that name, compact forms included; [n] the n-th, [-1] the last, [*] all.',
-    read: (run, inner, index) => readHeader(run.message, String(inner), index),
+    read: (run, inner, index) => readHeader(run.message, inner as HeaderName, index),
   },
   hdrc: {
     type: 'int',
     inner: 'name',
     doc: 'How many header lines of that name there are.',
-    read: (run, inner) => indexesOf(run.message, String(inner)).length,
+    prepare: headerNamed,
+    read: (run, inner) => indexesOf(run.message, inner as HeaderName).length,
   },
   hfl: {
     type: 'string',
     inner: 'name',
     indexed: true,
     doc: 'A value of a list header, commas split: $(hfl(Via)[1]); [*] all.',
-    read: (run, inner, index) => pick(valuesOf(run.message, String(inner)), index, ','),
+    prepare: headerNamed,
+    read: (run, inner, index) => pick(valuesOf(run.message, inner as HeaderName), index, ','),
   },
   hflc: {
     type: 'int',
     inner: 'name',
     doc: 'How many values the list header has, commas split.',
-    read: (run, inner) => valuesOf(run.message, String(inner)).length,
+    prepare: headerNamed,
+    read: (run, inner) => valuesOf(run.message, inner as HeaderName).length,
   },
   via0: viaAt('The topmost Via: host, port, branch, rport, received, proto, params.', (vias) => vias[0]),
   via1: viaAt('The second Via.', (vias) => vias[1]),
@@ -63,9 +67,9 @@ export const headerVariables: CoreVariables = {
   rt: text('URI of Refer-To.', (run) => uriIn(run.message, HeaderId.referTo)),
 }
 
-function readHeader(message: SipMessage, name: string, index: Index): Value {
+function readHeader(message: SipMessage, name: HeaderName, index: Index): Value {
   if (index === null || index === 0) {
-    const first = message.find(name)
+    const first = message.findNamed(name)
     return first < 0 ? null : message.headerValue(first)
   }
   return pick(
@@ -80,9 +84,9 @@ function pick(values: readonly string[], index: Index, separator: string): strin
   return values.length === 0 ? null : values.join(separator)
 }
 
-function indexesOf(message: SipMessage, name: string): number[] {
+function indexesOf(message: SipMessage, name: HeaderName): number[] {
   const found: number[] = []
-  for (let at = message.find(name); at >= 0; at = message.next(at)) found.push(at)
+  for (let at = message.findNamed(name); at >= 0; at = message.next(at)) found.push(at)
   return found
 }
 
@@ -102,9 +106,9 @@ const listHeaders: ReadonlySet<HeaderId> = new Set<HeaderId>([
   HeaderId.allow,
 ])
 
-function valuesOf(message: SipMessage, name: string): string[] {
+function valuesOf(message: SipMessage, name: HeaderName): string[] {
   const lines = indexesOf(message, name).map((at) => message.headerValue(at))
-  return listHeaders.has(headerId(name)) ? lines.flatMap((line) => splitValues(line)) : lines
+  return listHeaders.has(name.id) ? lines.flatMap((line) => splitValues(line)) : lines
 }
 
 function viaAt(doc: string, choose: (vias: readonly Via[]) => Via | undefined): CoreVariable {

@@ -1,7 +1,7 @@
 import { HeaderId } from '../../sip/header-id.ts'
 import type { NameAddr } from '../../sip/headers/name-addr.ts'
 import type { SipMessage } from '../../sip/message.ts'
-import { parseUri, withHost, withUser } from '../../sip/uri.ts'
+import { withHost, withUser } from '../../sip/uri.ts'
 import type { ScriptRun } from '../route-context.ts'
 import { hostOf } from './request-uri.ts'
 import { type CoreVariable, type CoreVariables, orNull, text, toText } from './variable.ts'
@@ -48,7 +48,7 @@ function userOf(name: string, side: Side, aliases: string[]): CoreVariable {
     type: 'string',
     assignable: true,
     doc: `User of the URI of ${name}.`,
-    read: (run) => parsed(run.message, side)?.user ?? null,
+    read: side === HeaderId.from ? (run) => run.fromUri?.user ?? null : (run) => run.toUri?.user ?? null,
     write: (run, value) => rewriteUri(run, side, (uri) => withUser(uri, toText(value))),
   }
 }
@@ -59,7 +59,7 @@ function domainOf(name: string, side: Side, aliases: string[]): CoreVariable {
     type: 'string',
     assignable: true,
     doc: `Host of the URI of ${name}.`,
-    read: (run) => hostOf(parsed(run.message, side)),
+    read: side === HeaderId.from ? (run) => hostOf(run.fromUri) : (run) => hostOf(run.toUri),
     write: (run, value) => rewriteUri(run, side, (uri) => withHost(uri, toText(value))),
   }
 }
@@ -72,11 +72,6 @@ function displayNameOf(name: string, side: Side): CoreVariable {
     read: (run) => orNull(of(run.message, side)?.displayName ?? ''),
     write: (run, value) => rewriteDisplayName(run, side, toText(value)),
   }
-}
-
-function parsed(message: SipMessage, side: Side) {
-  const header = of(message, side)
-  return header === null ? null : parseUri(header.uri)
 }
 
 /** Where the URI stands in the message, and what it becomes. */
