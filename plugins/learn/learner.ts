@@ -161,7 +161,12 @@ export class Learner {
     const admission = this.bounds.admit(scope, this.#countOn(context.flow), now)
     if (admission.kind === 'refused') return this.refuse(context, claim.aor, admission.reason)
     if (admission.evict !== null) this.#evict(admission.evict)
-    const after = this.#binding(this.#usrloc.newRuid(), claim, this.#openFlow(context, claim, now), now)
+    const after = this.#binding(
+      this.#usrloc.newRuid(claim.aor),
+      claim,
+      this.#openFlow(context, claim, now),
+      now,
+    )
     location.applyUnwatched([{ before: null, after }])
     this.#say(context, 'learned', bindingRecord(after, 'learned', ''))
     this.#host.log.info(

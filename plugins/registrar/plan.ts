@@ -53,7 +53,7 @@ export interface PlanContext {
   readonly matchingMode: MatchingMode
   /** Milliseconds. */
   readonly cseqDelay: number
-  newRuid(): string
+  newRuid(aor: string): string
 }
 
 export type Plan =
@@ -177,7 +177,7 @@ function boundContact(
 ): Binding {
   return createBinding({
     aor: registration.aor,
-    ruid: existing?.ruid ?? newRuid(),
+    ruid: existing?.ruid ?? newRuid(registration.aor),
     contact: contact.uri,
     origin: registration.origin,
     trust: registration.trust,

@@ -10,7 +10,8 @@ export interface UsrlocExports {
   readonly flows: FlowTable
   /** use_domain of the table; the registrar adds its own rules. */
   readonly aorRules: AorRules
-  newRuid(): string
+  /** A name for a new binding of this address-of-record. */
+  newRuid(aor: string): string
   /** matching_mode. */
   readonly matchingMode: MatchingMode
   /** cseq_delay in milliseconds. */

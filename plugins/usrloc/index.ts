@@ -3,8 +3,10 @@ import {
   type Binding,
   type ChangeCause,
   definePlugin,
+  hashOfAor,
   Location,
   type PluginHost,
+  ruidOf,
   type StoredBinding,
 } from '../../src/plugin/index.ts'
 import { type MatchingMode, type UsrlocExports, ulcNote } from './exports.ts'
@@ -194,7 +196,7 @@ export default definePlugin({
       },
       flows,
       aorRules,
-      newRuid: () => `${world.ruidPrefix}${(world.nextRuid++).toString(16)}`,
+      newRuid: (aor) => ruidOf(world.ruidPrefix, world.nextRuid++, hashOfAor(aor, world.seed)),
       matchingMode: matchingMode(params.matching_mode),
       cseqDelay: params.cseq_delay * 1000,
       natBranchFlags: params.nat_bflag < 0 ? 0 : 1 << params.nat_bflag,

@@ -71,7 +71,7 @@ export function locationCommands(
     const before = location.of(aor).find((binding) => binding.contact === contact) ?? null
     const after = createBinding({
       aor,
-      ruid: before?.ruid ?? usrloc.newRuid(),
+      ruid: before?.ruid ?? usrloc.newRuid(aor),
       contact,
       origin: 'static',
       trust: 'operator',

@@ -11,6 +11,8 @@ export interface World {
   readonly tables: Map<string, Location>
   readonly ruidPrefix: string
   nextRuid: number
+  /** Of the hashes of addresses-of-record. */
+  readonly seed: number
 }
 
 const worlds = new WeakMap<Clock, World>()
@@ -19,7 +21,14 @@ export function worldOf({ clock, random }: PluginHost, kind: string): World {
   const existing = worlds.get(clock)
   if (existing?.kind === kind) return existing
   const ruidPrefix = `uloc-${random.hex(6)}-`
-  const created: World = { kind, flows: new FlowTable(), tables: new Map(), ruidPrefix, nextRuid: 0 }
+  const created: World = {
+    kind,
+    flows: new FlowTable(),
+    tables: new Map(),
+    ruidPrefix,
+    nextRuid: 0,
+    seed: random.integer(0x7fffffff),
+  }
   worlds.set(clock, created)
   return created
 }

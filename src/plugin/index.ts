@@ -32,6 +32,7 @@ export { budgetOf, type FlowState, FlowTable, sameFlow } from '../location/flows
 export { type Change, type ChangeCause, Location } from '../location/location.ts'
 export { chooseBindings, inOrder, mayReplace } from '../location/precedence.ts'
 export { customerPrefix, isLoopback, isUnicast, type Prefix, parsePrefix } from '../location/prefix.ts'
+export { hashOfAor, ruidOf } from '../location/ruid.ts'
 export type { StoredBinding } from '../location/stored.ts'
 export type {
   Branch,

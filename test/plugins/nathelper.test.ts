@@ -238,7 +238,7 @@ describe('keepalives', () => {
     expect(edge.requests).toMatchObject([
       { method: 'OPTIONS', to: 'sip:sip@203.0.113.9:1024', stateful: false },
     ])
-    expect(edge.requests[0]?.from).toMatch(/^sip:pinger@x;tag=uloc-[0-9a-f]+-\d+-0-0$/)
+    expect(edge.requests[0]?.from).toMatch(/^sip:pinger@x;tag=uloc-[0-9a-f]+-\d+-[0-9a-f]{8}-0-0$/)
   })
 
   test('keepalive_timeout: who answers stays, who does not goes', async () => {
