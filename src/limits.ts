@@ -28,8 +28,8 @@ export const limits = {
   transactionsMax: 200_000,
   /** What one is reckoned to take of the heap (measured: 2,700 bytes for an INVITE with SDP): small hosts hold fewer. */
   transactionBytes: 4_096,
-  /** Octets of final responses that are kept for the rest of timer J; beyond it the oldest go. */
-  answeredBytesMax: 67_108_864,
+  /** Octets of final responses that are kept for timer J, outside the heap; beyond it the oldest go. */
+  answeredBytesMax: 134_217_728,
   /** Branches of one response context: Kamailio's max_branches. */
   branchesMax: 12,
   /** What max_branches may say at most: Kamailio's own bound. */

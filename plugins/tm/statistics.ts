@@ -3,11 +3,13 @@ import type { PluginHost, ResponseContext } from '../../src/plugin/index.ts'
 /** tm.stats and tm.list, in Kamailio's shape. */
 export function statistics(host: PluginHost): Record<string, number> {
   const { contextCount, statistics: numbers } = host.proxy
-  let waiting = 0
+  // Of answered requests other than INVITE nothing but the answer is left: to an operator they wait all the same.
+  const { answeredCount } = host.transactions
+  let waiting = answeredCount
   for (const context of host.proxy.contexts()) if (context.isAnswered) waiting++
   const [, , success = 0, redirection = 0, client = 0, server = 0, global = 0] = numbers.finalByClass
   return {
-    current: contextCount,
+    current: contextCount + answeredCount,
     waiting,
     total: numbers.created + numbers.local,
     total_local: numbers.local,

@@ -10,83 +10,234 @@ export interface Answer {
   readonly port: number
 }
 
-interface Remembered extends Answer {
-  readonly until: number
-}
-
 /**
- * The rest of timer J (RFC 3261 §17.2.2): non-INVITE requests whose transaction has ended, and what they were
- * answered. A client that lost the first answers asks again for 64*T1 and must get the same one: a MESSAGE that is
- * delivered twice is worse than one that is late. Of the transaction only its key and the response are kept.
+ * Timer J (RFC 3261 §17.2.2): non-INVITE requests that have been answered over UDP, and what with. A client that lost
+ * the first answers asks again for 64*T1 and must get the same one: a MESSAGE that is delivered twice is worse than
+ * one that is late.
  *
- * All are kept equally long, so the oldest are the first in the map.
+ * Nothing here is an object of the heap, because nothing costs the collector more than what lives for half a minute
+ * and then dies. An answer is a record in a chunk of octets:
+ *
+ *     until, next: 8 octets each | hash, four lengths and numbers: 4 each | key | address | response
+ *
+ * `#heads` has the youngest record of each bucket of hashes, and a record the next older one of its bucket. Places are
+ * counted on for ever (chunk number times `stride`, plus the offset), so that a place in a chunk that is gone says so
+ * by itself: no record is ever taken out. All are kept about equally long: whole chunks go, the oldest first.
  */
 export class AnsweredRequests {
   readonly #clock: Clock
-  readonly #bytesMax: number
-  readonly #byKey = new Map<string, Remembered>()
-  #bytes = 0
+  readonly #chunksMax: number
+  readonly #chunkBytes: number
+  /** Oldest first. */
+  readonly #chunks: Chunk[] = []
+  /** The number of the oldest chunk. */
+  #firstNumber = 1
+  /** Places; 0 for none. Made when the first answer comes: a stateless router has none. */
+  #heads = new Float64Array(0)
+  readonly #buckets: number
+  readonly #sockets: ListenSocket[] = []
+  #size = 0
   #timer: Timer | null = null
 
   constructor(clock: Clock, bytesMax: number = limits.answeredBytesMax) {
     this.#clock = clock
-    this.#bytesMax = bytesMax
+    this.#chunkBytes = Math.max(minChunkBytes, Math.min(maxChunkBytes, (bytesMax >> 4) & ~7))
+    this.#chunksMax = Math.max(1, Math.floor(bytesMax / this.#chunkBytes))
+    this.#buckets = 2 ** Math.ceil(Math.log2(Math.min(bytesMax / bytesPerBucket, bucketsMax)))
   }
 
+  /** Answers that are kept; some of them may have had their time. */
   get size(): number {
-    return this.#byKey.size
+    return this.#size
   }
 
-  find(key: string): Answer | undefined {
-    const answer = this.#byKey.get(key)
-    return answer !== undefined && answer.until > this.#clock.now() ? answer : undefined
+  /** The octets that they take, and those that are free for the next ones. */
+  get bytes(): number {
+    let bytes = 0
+    for (const { octets } of this.#chunks) bytes += octets.length
+    return bytes
   }
 
-  remember(key: string, { text, socket, address, port }: Answer, milliseconds: number): void {
-    const known = this.#byKey.get(key)
-    if (known !== undefined) this.#forget(key, known)
-    this.#byKey.set(key, { text, socket, address, port, until: this.#clock.now() + milliseconds })
-    this.#bytes += bytesOf(key, text)
-    if (this.#bytes > this.#bytesMax) this.#shrink()
-    this.#timer ??= this.#clock.schedule(passMilliseconds, () => this.#expire())
+  /** False for a hash that no answer was remembered by: nobody need make its key up. */
+  mayKnow(hash: number): boolean {
+    return this.#size !== 0 && this.#placeOf(hash, null) !== 0
+  }
+
+  find(hash: number, key: string): Answer | null {
+    const place = this.#placeOf(hash, key)
+    const chunk = place === 0 ? undefined : this.#chunkAt(place)
+    if (chunk === undefined) return null
+    const { ints, octets } = chunk
+    const at = place % stride
+    const int = at >> 2
+    const socket = this.#sockets[ints[int + socketColumn] ?? -1]
+    if (socket === undefined) return null
+    const addressStart = at + headBytes + (ints[int + keyLengthColumn] ?? 0)
+    const textStart = addressStart + (ints[int + addressLengthColumn] ?? 0)
+    return {
+      text: octets.toString('latin1', textStart, textStart + (ints[int + textLengthColumn] ?? 0)),
+      socket,
+      address: octets.toString('latin1', addressStart, textStart),
+      port: ints[int + portColumn] ?? 0,
+    }
+  }
+
+  /** `hash` may be any 32 bits that follow from the key. */
+  remember(hash: number, key: string, answer: Answer, milliseconds: number): void {
+    const { text, socket, address, port } = answer
+    const length = key.length + address.length + text.length
+    const bytes = (headBytes + length + 7) & ~7
+    if (bytes > stride) return
+    if (this.#heads.length === 0) this.#heads = new Float64Array(this.#buckets)
+    this.#forget(hash, key)
+    const now = this.#clock.now()
+    const chunk = this.#chunkFor(bytes, now)
+    const { octets, floats, ints, used: at } = chunk
+    const until = now + milliseconds
+    const bucket = hash & (this.#buckets - 1)
+    const int = at >> 2
+    floats[at >> 3] = until
+    floats[(at >> 3) + 1] = this.#heads[bucket] ?? 0
+    ints[int + hashColumn] = hash
+    ints[int + keyLengthColumn] = key.length
+    ints[int + addressLengthColumn] = address.length
+    ints[int + textLengthColumn] = text.length
+    ints[int + socketColumn] = socket.index
+    ints[int + portColumn] = port
+    octets.write(key + address + text, at + headBytes, length, 'latin1')
+    this.#sockets[socket.index] = socket
+    this.#heads[bucket] = (this.#firstNumber + this.#chunks.length - 1) * stride + at
+    chunk.used = at + bytes
+    chunk.count++
+    if (until > chunk.until) chunk.until = until
+    this.#size++
+    this.#timer ??= this.#clock.schedule(passMilliseconds, () => this.#pass())
   }
 
   clear(): void {
     this.#timer?.cancel()
     this.#timer = null
-    this.#byKey.clear()
-    this.#bytes = 0
+    while (this.#chunks.length > 0) this.#dropOldest()
   }
 
-  #expire(): void {
+  /** The youngest record of that hash whose time is not over, and of that key if there is one; 0 if there is none. */
+  #placeOf(hash: number, key: string | null): number {
+    let place = this.#heads[hash & (this.#buckets - 1)] ?? 0
+    let chunk = this.#chunkAt(place)
+    while (chunk !== undefined) {
+      const { floats, ints } = chunk
+      const at = place % stride
+      if (ints[(at >> 2) + hashColumn] === hash && (key === null || hasKey(chunk, at, key))) {
+        if ((floats[at >> 3] ?? 0) > this.#clock.now()) return place
+      }
+      place = floats[(at >> 3) + 1] ?? 0
+      chunk = this.#chunkAt(place)
+    }
+    return 0
+  }
+
+  /** One request has one answer. */
+  #forget(hash: number, key: string): void {
+    if (!this.mayKnow(hash)) return
+    const place = this.#placeOf(hash, key)
+    const chunk = this.#chunkAt(place)
+    if (chunk === undefined) return
+    chunk.floats[(place % stride) >> 3] = 0
+    chunk.count--
+    this.#size--
+  }
+
+  #chunkAt(place: number): Chunk | undefined {
+    return this.#chunks[Math.floor(place / stride) - this.#firstNumber]
+  }
+
+  /** The youngest chunk, or a new one if it is full. */
+  #chunkFor(bytes: number, now: number): Chunk {
+    const youngest = this.#chunks[this.#chunks.length - 1]
+    if (youngest !== undefined && youngest.used + bytes <= youngest.octets.length) return youngest
+    const spare = this.#makeRoom(now)
+    const chunk =
+      spare !== null && bytes <= spare.octets.length ? spare : createChunk(bytes, this.#chunkBytes)
+    this.#chunks.push(chunk)
+    return chunk
+  }
+
+  /** Chunks whose time is over go; where there are too many, the oldest. One of them may be used again. */
+  #makeRoom(now: number): Chunk | null {
+    let spare: Chunk | null = null
+    for (let oldest = this.#chunks[0]; oldest !== undefined; oldest = this.#chunks[0]) {
+      if (oldest.until > now && this.#chunks.length < this.#chunksMax) break
+      spare = this.#dropOldest()
+    }
+    return spare
+  }
+
+  #dropOldest(): Chunk | null {
+    const oldest = this.#chunks.shift()
+    if (oldest === undefined) return null
+    this.#firstNumber++
+    this.#size -= oldest.count
+    oldest.used = oldest.count = oldest.until = 0
+    return oldest
+  }
+
+  #pass(): void {
     const now = this.#clock.now()
-    for (const [key, answer] of this.#byKey) {
-      if (answer.until > now) break
-      this.#forget(key, answer)
+    for (
+      let oldest = this.#chunks[0];
+      oldest !== undefined && oldest.until <= now;
+      oldest = this.#chunks[0]
+    ) {
+      this.#dropOldest()
     }
-    this.#timer = this.#byKey.size === 0 ? null : this.#clock.schedule(passMilliseconds, () => this.#expire())
-  }
-
-  /** The oldest go, many at a time: a walk from the front of a map passes over all that were deleted there. */
-  #shrink(): void {
-    const enough = this.#bytesMax * (1 - 1 / 16)
-    for (const [key, answer] of this.#byKey) {
-      if (this.#bytes <= enough) break
-      this.#forget(key, answer)
-    }
-  }
-
-  #forget(key: string, { text }: Remembered): void {
-    this.#byKey.delete(key)
-    this.#bytes -= bytesOf(key, text)
+    this.#timer =
+      this.#chunks.length === 0 ? null : this.#clock.schedule(passMilliseconds, () => this.#pass())
   }
 }
 
+interface Chunk {
+  readonly octets: Buffer
+  readonly floats: Float64Array
+  readonly ints: Int32Array
+  /** Where the next record goes. */
+  used: number
+  count: number
+  /** When the last of its records has had its time. */
+  until: number
+}
+
+function createChunk(bytes: number, chunkBytes: number): Chunk {
+  const { buffer } = Buffer.allocUnsafeSlow(Math.max(bytes, chunkBytes))
+  return {
+    octets: Buffer.from(buffer),
+    floats: new Float64Array(buffer),
+    ints: new Int32Array(buffer),
+    used: 0,
+    count: 0,
+    until: 0,
+  }
+}
+
+function hasKey({ ints, octets }: Chunk, at: number, key: string): boolean {
+  const length = ints[(at >> 2) + keyLengthColumn] ?? 0
+  const start = at + headBytes
+  return length === key.length && octets.toString('latin1', start, start + length) === key
+}
+
+/** More than any record takes. */
+const stride = 2 ** 20
+const minChunkBytes = 1_024
+const maxChunkBytes = 262_144
+/** About what an answer takes. */
+const bytesPerBucket = 512
+const bucketsMax = 262_144
 const passMilliseconds = 1_000
 
-/** What an entry costs beside its two texts: the record, the map's slot, the strings' heads. */
-const overheadBytes = 200
-
-function bytesOf(key: string, text: string): number {
-  return key.length + text.length + overheadBytes
-}
+const headBytes = 40
+/** Behind the two numbers of 8 octets, counted in 4. */
+const hashColumn = 4
+const keyLengthColumn = 5
+const addressLengthColumn = 6
+const textLengthColumn = 7
+const socketColumn = 8
+const portColumn = 9

@@ -31,6 +31,9 @@ type ClientInput = InviteClientInput | NonInviteClientInput
 /** A client transaction at work: keeps the state of its machine and does what the machine asks for. */
 export class LiveClient extends TimedTransaction implements ClientTransaction {
   readonly id: number
+  /** Where the layer's table has it (matching.ts). */
+  readonly hash: number
+  tableNext: LiveClient | null = null
   readonly branch: string
   readonly method: string
   readonly isInvite: boolean
@@ -55,9 +58,16 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
   #responseFlow: Flow | null = null
   #errorCode = ''
 
-  constructor(services: TransactionServices, id: number, method: string, options: ClientOptions) {
+  constructor(
+    services: TransactionServices,
+    id: number,
+    hash: number,
+    method: string,
+    options: ClientOptions,
+  ) {
     super()
     this.id = id
+    this.hash = hash
     this.branch = options.branch
     this.method = method
     this.isInvite = method === 'INVITE'

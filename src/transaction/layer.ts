@@ -7,10 +7,10 @@ import type { SipMessage } from '../sip/message.ts'
 import { isFault, scanMessage } from '../sip/scan.ts'
 import type { Flow, ListenSocket } from '../transport/socket.ts'
 import type { Actions } from './actions.ts'
-import { AnsweredRequests } from './answered.ts'
+import { type Answer, AnsweredRequests } from './answered.ts'
 import { branchSource } from './branch.ts'
 import { LiveClient } from './client-transaction.ts'
-import { dialogKey, oldKey, serverKey } from './matching.ts'
+import { branchHash, dialogKey, isSameTransaction, oldKey, requestHash, serverKey } from './matching.ts'
 import { LiveServer } from './server-transaction.ts'
 import type { TimedTransaction, TransactionServices } from './services.ts'
 import { TimerWheel } from './timer-wheel.ts'
@@ -26,6 +26,7 @@ import {
   type TransactionLayer,
   type TransactionTimers,
 } from './transaction.ts'
+import { TransactionTable } from './transaction-table.ts'
 
 /**
  * The transaction layer: RFC 3261 §17. Feeds the four machines with messages and timers, and keeps the tables by
@@ -67,15 +68,19 @@ class Layer implements TransactionLayer, TransactionServices {
   readonly send: SendDatagram
   readonly #log: Log | null
   readonly #transactionsMax: number
-  readonly #servers = new Map<string, LiveServer>()
+  readonly #servers = new TransactionTable<LiveServer>()
   /** INVITEs that were answered with 2xx, by what their ACK has in common with them. */
   readonly #accepted = new Map<string, LiveServer>()
-  readonly #clients = new Map<string, LiveClient>()
+  readonly #clients = new TransactionTable<LiveClient>()
   /** CANCELs have the branch of what they cancel (RFC 3261 §9.1). */
   readonly #cancels = new Map<string, LiveClient>()
   readonly #pending = new Set<string>()
-  /** Non-INVITE requests whose transaction has ended before timer J. */
+  /** Non-INVITE requests that have their final answer: what timer J is for (RFC 3261 §17.2.2). */
   readonly #answered: AnsweredRequests
+  readonly #seed: number
+  /** The request at hand and its hash: it is looked for when it comes, and added when the script relays it. */
+  #hashed: SipMessage | null = null
+  #hash = 0
   readonly #failedFlows = new Map<string, string>()
   #errorTimer: Timer | null = null
   #lastId = 0
@@ -89,11 +94,12 @@ class Layer implements TransactionLayer, TransactionServices {
     this.send = options.send
     this.timers = { ...(options.timers ?? defaultTimers) }
     this.newBranch = branchSource(options.random)
+    this.#seed = options.random.integer(2 ** 32) | 0
     this.wheel = new TimerWheel(options.clock, (transaction, now) => transaction.expired(now))
     this.#log = options.log ?? null
     this.#transactionsMax = options.transactionsMax ?? limits.transactionsMax
-    // Where the heap holds few transactions it holds few answers too.
-    const answeredBytes = (this.#transactionsMax * limits.transactionBytes) / 8
+    // A host that has room for few transactions has not much for answers either.
+    const answeredBytes = (this.#transactionsMax * limits.transactionBytes) / 4
     this.#answered = new AnsweredRequests(options.clock, Math.min(answeredBytes, limits.answeredBytesMax))
     const metrics = options.metrics ?? createMetrics()
     this.#absorbed = metrics.counter(
@@ -117,29 +123,36 @@ class Layer implements TransactionLayer, TransactionServices {
   }
 
   get serverCount(): number {
-    return this.#servers.size
+    return this.#servers.count
   }
 
   get clientCount(): number {
-    return this.#clients.size + this.#cancels.size
+    return this.#clients.count + this.#cancels.size
+  }
+
+  get answeredCount(): number {
+    return this.#answered.size
   }
 
   receiveRequest(request: SipMessage, _flow: Flow): RequestOutcome {
+    // A router that keeps no state has nobody to look for.
+    if (this.#servers.count === 0 && this.#answered.size === 0 && this.#pending.size === 0) return outcomeNew
     if (request.method === 'ACK') return this.#receiveAck(request)
-    const key = serverKey(request, request.method)
-    const server = this.#servers.get(key)
-    if (server) {
+    const server = this.#serverOf(request, request.method)
+    if (server !== null) {
       this.#absorbed.add()
       server.retransmitted()
       return outcomeAbsorbed
     }
-    const answer = this.#answered.find(key)
-    if (answer !== undefined) {
-      this.#absorbed.add()
-      this.send(answer.socket, answer.text, answer.address, answer.port)
-      return outcomeAbsorbed
+    if (this.#answered.mayKnow(this.#hashOf(request))) {
+      const answer = this.#answered.find(this.#hash, serverKey(request, request.method))
+      if (answer !== null) {
+        this.#absorbed.add()
+        this.send(answer.socket, answer.text, answer.address, answer.port)
+        return outcomeAbsorbed
+      }
     }
-    if (this.#pending.size === 0 || !this.#pending.has(key)) return outcomeNew
+    if (this.#pending.size === 0 || !this.#pending.has(serverKey(request, request.method))) return outcomeNew
     this.#absorbed.add()
     return outcomePending
   }
@@ -161,11 +174,11 @@ class Layer implements TransactionLayer, TransactionServices {
   }
 
   findCancelled(cancel: SipMessage): ServerTransaction | null {
-    return this.#servers.get(serverKey(cancel, 'INVITE')) ?? null
+    return this.#serverOf(cancel, 'INVITE')
   }
 
   findServer(request: SipMessage): ServerTransaction | null {
-    if (request.method !== 'ACK') return this.#servers.get(serverKey(request, request.method)) ?? null
+    if (request.method !== 'ACK') return this.#serverOf(request, request.method)
     return this.#acknowledgedBy(request) ?? this.#accepted.get(dialogKey(request)) ?? null
   }
 
@@ -178,17 +191,19 @@ class Layer implements TransactionLayer, TransactionServices {
     flow: Flow,
     user: ServerTransactionUser | null,
   ): ServerTransaction | null {
-    const key = serverKey(request, request.method)
-    if (key === '' || request.method === 'ACK' || this.#servers.has(key) || this.#isFull()) return null
-    const server = new LiveServer(this, ++this.#lastId, key, request, flow, user)
-    this.#servers.set(key, server)
+    const { method } = request
+    if (request.topmostVia === null || method === 'ACK') return null
+    if (this.#serverOf(request, method) !== null || this.#isFull()) return null
+    const server = new LiveServer(this, ++this.#lastId, this.#hashOf(request), request, flow, user)
+    this.#servers.add(server)
     return server
   }
 
   createClient(options: ClientOptions): ClientTransaction | null {
-    if (this.#isFull() || this.#clients.has(options.branch)) return null
-    const client = new LiveClient(this, ++this.#lastId, methodOf(options.text), options)
-    this.#clients.set(client.branch, client)
+    const hash = branchHash(options.branch)
+    if (this.#isFull() || this.#clientWith(options.branch, hash) !== null) return null
+    const client = new LiveClient(this, ++this.#lastId, hash, methodOf(options.text), options)
+    this.#clients.add(client)
     client.start()
     return client
   }
@@ -212,10 +227,11 @@ class Layer implements TransactionLayer, TransactionServices {
 
   close(): void {
     this.#errorTimer?.cancel()
-    for (const server of this.#servers.values()) server.discard()
-    for (const client of this.#clients.values()) client.discard()
+    for (const server of this.#servers.entries()) server.discard()
+    for (const client of this.#clients.entries()) client.discard()
     for (const client of this.#cancels.values()) client.discard()
     for (const table of [this.#servers, this.#accepted, this.#clients, this.#cancels]) table.clear()
+    this.#hashed = null
     this.#answered.clear()
     this.#pending.clear()
     this.#failedFlows.clear()
@@ -239,22 +255,25 @@ class Layer implements TransactionLayer, TransactionServices {
     this.#accepted.set(server.dialogKey, server)
   }
 
-  serverEnded(server: LiveServer, wasAnswered: boolean): void {
-    this.#servers.delete(server.key)
-    const rest = this.timers.j - this.timers.wait
-    const answer = wasAnswered && rest > 0 ? server.answer : null
-    if (answer !== null) this.#answered.remember(server.key, answer, rest)
-    if (this.#accepted.get(server.dialogKey) === server) this.#accepted.delete(server.dialogKey)
+  serverEnded(server: LiveServer): void {
+    this.#servers.delete(server)
+    if (server.dialogKey !== '' && this.#accepted.get(server.dialogKey) === server) {
+      this.#accepted.delete(server.dialogKey)
+    }
+  }
+
+  serverAnswered({ hash, request, method }: LiveServer, answer: Answer): void {
+    if (this.timers.j > 0) this.#answered.remember(hash, serverKey(request, method), answer, this.timers.j)
   }
 
   clientEnded(client: LiveClient): void {
-    const table = client.method === 'CANCEL' ? this.#cancels : this.#clients
-    table.delete(client.branch)
+    if (client.method === 'CANCEL') this.#cancels.delete(client.branch)
+    else this.#clients.delete(client)
   }
 
   sendCancel(invite: LiveClient, text: string): void {
     const options = { text, branch: invite.branch, flow: invite.flow, user: nobody }
-    const cancel = new LiveClient(this, ++this.#lastId, 'CANCEL', options)
+    const cancel = new LiveClient(this, ++this.#lastId, invite.hash, 'CANCEL', options)
     this.#cancels.set(cancel.branch, cancel)
     cancel.start()
   }
@@ -268,11 +287,14 @@ class Layer implements TransactionLayer, TransactionServices {
 
   /** The INVITE whose branch this ACK repeats: RFC 3261 §17.2.3. */
   #acknowledgedBy(ack: SipMessage): LiveServer | null {
-    const invite = this.#servers.get(serverKey(ack, 'INVITE'))
-    if (invite !== undefined) return invite
-    if (ack.topmostVia?.isRfc3261 !== false) return null
-    const old = this.#servers.get(oldKey(ack, 'INVITE', ''))
-    return old !== undefined && this.#toTagOfResponse(old) === ack.toTag ? old : null
+    const invite = this.#serverOf(ack, 'INVITE')
+    if (invite !== null || ack.topmostVia?.isRfc3261 !== false) return invite
+    const key = oldKey(ack, 'INVITE', '')
+    for (let at = this.#servers.first(this.#hashOf(ack)); at !== null; at = at.tableNext) {
+      if (!at.isInvite || oldKey(at.request, 'INVITE', at.request.toTag) !== key) continue
+      if (this.#toTagOfResponse(at) === ack.toTag) return at
+    }
+    return null
   }
 
   #toTagOfResponse(server: LiveServer): string {
@@ -280,11 +302,36 @@ class Layer implements TransactionLayer, TransactionServices {
     return isFault(response) ? '' : response.toTag
   }
 
+  #hashOf(request: SipMessage): number {
+    if (request !== this.#hashed) {
+      this.#hash = requestHash(request, this.#seed)
+      this.#hashed = request
+    }
+    return this.#hash
+  }
+
+  #serverOf(request: SipMessage, method: string): LiveServer | null {
+    if (this.#servers.count === 0) return null
+    const hash = this.#hashOf(request)
+    for (let at = this.#servers.first(hash); at !== null; at = at.tableNext) {
+      if (at.hash === hash && isSameTransaction(at.request, request, method)) return at
+    }
+    return null
+  }
+
   #clientOf(response: SipMessage): LiveClient | null {
     const branch = response.topmostVia?.branch ?? ''
-    const table = response.method === 'CANCEL' ? this.#cancels : this.#clients
-    const client = table.get(branch)
-    return client !== undefined && client.method === response.method ? client : null
+    const { method } = response
+    if (method === 'CANCEL') return this.#cancels.get(branch) ?? null
+    const client = this.#clientWith(branch, branchHash(branch))
+    return client !== null && client.method === method ? client : null
+  }
+
+  #clientWith(branch: string, hash: number): LiveClient | null {
+    for (let at = this.#clients.first(hash); at !== null; at = at.tableNext) {
+      if (at.hash === hash && at.branch === branch) return at
+    }
+    return null
   }
 
   #isFull(): boolean {
@@ -297,12 +344,10 @@ class Layer implements TransactionLayer, TransactionServices {
   #tellErrors(): void {
     this.#errorTimer = null
     const concerned: [LiveClient, string][] = []
-    for (const table of [this.#clients, this.#cancels]) {
-      for (const client of table.values()) {
-        const code = this.#failedFlows.get(flowKey(client.flow))
-        if (code === undefined || (code === 'EMSGSIZE' && client.sentBytes < bytesThatAlwaysFit)) continue
-        concerned.push([client, code])
-      }
+    for (const client of [...this.#clients.entries(), ...this.#cancels.values()]) {
+      const code = this.#failedFlows.get(flowKey(client.flow))
+      if (code === undefined || (code === 'EMSGSIZE' && client.sentBytes < bytesThatAlwaysFit)) continue
+      concerned.push([client, code])
     }
     this.#failedFlows.clear()
     for (const [client, code] of concerned) client.transportFailed(code)

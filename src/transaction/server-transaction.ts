@@ -2,7 +2,6 @@ import type { SipMessage } from '../sip/message.ts'
 import type { Flow } from '../transport/socket.ts'
 import { responseDestination } from '../transport/via.ts'
 import { Do } from './actions.ts'
-import type { Answer } from './answered.ts'
 import {
   type InviteServerInput,
   type InviteServerState,
@@ -26,7 +25,8 @@ type ServerInput = InviteServerInput | NonInviteServerInput
 export class LiveServer extends TimedTransaction implements ServerTransaction {
   readonly id: number
   /** Where the layer's table has it (matching.ts). */
-  readonly key: string
+  readonly hash: number
+  tableNext: LiveServer | null = null
   /** Under which the ACK to a 2xx finds it; '' before. */
   dialogKey = ''
   readonly request: SipMessage
@@ -48,14 +48,14 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
   constructor(
     services: TransactionServices,
     id: number,
-    key: string,
+    hash: number,
     request: SipMessage,
     flow: Flow,
     user: ServerTransactionUser | null,
   ) {
     super()
     this.id = id
-    this.key = key
+    this.hash = hash
     this.request = request
     this.flow = flow
     this.method = request.method
@@ -105,7 +105,7 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
   release(): void {
     if (this.isTerminated) return
     this.discard()
-    this.#services.serverEnded(this, false)
+    this.#services.serverEnded(this)
   }
 
   /** Ends without a word to anybody. */
@@ -156,6 +156,7 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
       if (this.dialogKey === '') this.#services.serverAccepted(this)
     }
     if (next === 'terminated') this.#end(reasonOf(bits))
+    else if (next === 'completed' && !this.isInvite && this.lastResponse !== '') this.#handOver()
     else this.rearm(this.#services.wheel)
   }
 
@@ -168,12 +169,22 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
         : nonInviteServerLifetime(state as NonInviteServerState, timers, this.isReliable))
   }
 
-  /** What a retransmission gets for the rest of timer J; null if there is nothing to send again. */
-  get answer(): Answer | null {
-    if (this.isInvite || this.isReliable || this.lastResponse === '' || this.#destination === null)
-      return null
-    const { address, port } = this.#destination
-    return { text: this.lastResponse, socket: this.flow.socket, address, port }
+  /**
+   * A non-INVITE with its final answer has nothing more to do: what a retransmission gets is kept without the
+   * transaction, the request and the response context, which would be the collector's greatest burden (answered.ts).
+   */
+  #handOver(): void {
+    if (!this.isReliable && this.#destination !== null) {
+      const { address, port } = this.#destination
+      this.#services.serverAnswered(this, {
+        text: this.lastResponse,
+        socket: this.flow.socket,
+        address,
+        port,
+      })
+    }
+    this.#state = 'terminated'
+    this.#end('done')
   }
 
   #send(): void {
@@ -188,7 +199,7 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
 
   #end(reason: 'done' | 'no-ack' | 'transport'): void {
     this.#services.wheel.cancel(this)
-    this.#services.serverEnded(this, reason === 'done')
+    this.#services.serverEnded(this)
     this.lastResponse = ''
     this.user?.onTerminated(reason)
   }

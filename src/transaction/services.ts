@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { SipMessage } from '../sip/message.ts'
 import type { ListenSocket } from '../transport/socket.ts'
 import type { Actions } from './actions.ts'
+import type { Answer } from './answered.ts'
 import type { LiveClient } from './client-transaction.ts'
 import type { LiveServer } from './server-transaction.ts'
 import { type TimerWheel, WheelEntry } from './timer-wheel.ts'
@@ -20,8 +21,9 @@ export interface TransactionServices {
   countRetransmission(): void
   /** An INVITE was answered with 2xx: from now on its ACK is found by the dialog. */
   serverAccepted(server: LiveServer): void
-  /** `wasAnswered`: its time is over, and timer J may not be. */
-  serverEnded(server: LiveServer, wasAnswered: boolean): void
+  serverEnded(server: LiveServer): void
+  /** A non-INVITE has its final answer, which is kept for timer J; the transaction is over. */
+  serverAnswered(server: LiveServer, answer: Answer): void
   clientEnded(client: LiveClient): void
   sendCancel(invite: LiveClient, text: string): void
 }

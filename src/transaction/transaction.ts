@@ -129,6 +129,8 @@ export interface TransactionLayer {
   readonly timers: TransactionTimers
   readonly serverCount: number
   readonly clientCount: number
+  /** Non-INVITE requests whose answer is kept for those that ask again, without a transaction. */
+  readonly answeredCount: number
   onSendError(flow: Flow, code: string): void
   /** Ends everything without sending; used at the end of a drain. */
   close(): void

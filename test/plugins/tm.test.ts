@@ -307,18 +307,21 @@ describe('return codes (measured on Kamailio 5.6.3)', () => {
 })
 
 ladder('tm.stats counts', script('t_relay();'), async ({ alice, bob, running }) => {
+  const live = () => running.engine.rpc.get('tm.list')?.([])
   await alice.sends(`MESSAGE ${bob.contact}`)
   await bob.receives('MESSAGE')
+  expect(await live()).toMatchObject([{ method: 'MESSAGE', outgoings: 1 }])
   await bob.sends(200)
   await alice.receives(200)
+  expect(await live()).toEqual([])
   expect(await running.engine.rpc.get('tm.stats')?.([])).toMatchObject({
     current: 1,
+    waiting: 1,
     created: 1,
     rpl_received: 1,
     rpl_sent: 1,
     '2xx': 1,
   })
-  expect(await running.engine.rpc.get('tm.list')?.([])).toMatchObject([{ method: 'MESSAGE' }])
 })
 
 describe('event_route[tm:local-request]', () => {
