@@ -54,6 +54,7 @@ export { KeyedDigest } from '../runtime/keyed-digest.ts'
 export type { Log } from '../runtime/log.ts'
 export type { Counter, Metrics } from '../runtime/metrics.ts'
 export type { Random } from '../runtime/random.ts'
+export { SipHash } from '../runtime/sip-hash.ts'
 export {
   flat,
   isToken,
