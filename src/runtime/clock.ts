@@ -16,9 +16,14 @@ export interface Timer {
   cancel(): void
 }
 
-export function systemClock(): Clock {
+/**
+ * `origin`: what is zero, in milliseconds of `systemMonotonic()`, for threads that share one clock; without it zero is
+ * the start of this thread.
+ */
+export function systemClock(origin?: number): Clock {
+  const shift = origin === undefined ? 0 : systemMonotonic() - performance.now() - origin
   return {
-    now: () => performance.now(),
+    now: () => performance.now() + shift,
     wall: () => Date.now(),
     schedule(delayMs, fire) {
       const handle = setTimeout(fire, delayMs)
@@ -26,4 +31,9 @@ export function systemClock(): Clock {
       return { cancel: () => clearTimeout(handle) }
     },
   }
+}
+
+/** Milliseconds of the system's monotonic clock: the same in all threads. */
+export function systemMonotonic(): number {
+  return Number(process.hrtime.bigint()) / 1e6
 }

@@ -8,7 +8,9 @@ import type { Random } from '../runtime/random.ts'
 const digitsPerBranch = 32
 const branchesPerRefill = 128
 
-export function branchSource(random: Random): () => string {
+/** `mark` stands before the digits: which of several workers it was (src/worker/mark.ts). */
+export function branchSource(random: Random, mark = ''): () => string {
+  const prefix = `z9hG4bK${mark}`
   let digits = ''
   let position = 0
   return () => {
@@ -17,6 +19,6 @@ export function branchSource(random: Random): () => string {
       position = 0
     }
     position += digitsPerBranch
-    return `z9hG4bK${digits.slice(position - digitsPerBranch, position)}`
+    return prefix + digits.slice(position - digitsPerBranch, position)
   }
 }

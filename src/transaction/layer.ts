@@ -44,6 +44,8 @@ export interface LayerOptions {
   readonly metrics?: Metrics
   readonly timers?: TransactionTimers
   readonly transactionsMax?: number
+  /** In all branches of a router's worker where there are several. */
+  readonly branchMark?: string
 }
 
 export function createTransactionLayer(options: LayerOptions): TransactionLayer {
@@ -93,7 +95,7 @@ class Layer implements TransactionLayer, TransactionServices {
     this.clock = options.clock
     this.send = options.send
     this.timers = { ...(options.timers ?? defaultTimers) }
-    this.newBranch = branchSource(options.random)
+    this.newBranch = branchSource(options.random, options.branchMark)
     this.#seed = options.random.integer(2 ** 32) | 0
     this.wheel = new TimerWheel(options.clock, (transaction, now) => transaction.expired(now))
     this.#log = options.log ?? null
