@@ -118,6 +118,12 @@ export interface VariableDeclaration {
   readonly innerOptional?: boolean
   /** Turns the inner text into what read and write get: once for a constant, per use otherwise. Throws ArgumentProblem. */
   readonly prepare?: (inner: string) => unknown
+  /**
+   * For names that begin with a constant, `$sht(table=>$var(x))`: gives what makes the inner value of the rest, or null
+   * if the beginning does not settle the matter. Saves taking the name apart for each message; must agree with
+   * `prepare`, and what it gives must not throw.
+   */
+  readonly prepareHead?: (head: string) => ((rest: string) => unknown) | null
   /** `[n]`, `[*]`, `[$var(i)]` may follow. */
   readonly indexed?: boolean
   readonly assignable?: boolean

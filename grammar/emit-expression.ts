@@ -338,6 +338,8 @@ export class ExpressionEmitter implements Operands {
         return literal(inner.text)
       case 'dynamic':
         return this.text(inner.text)
+      case 'headed':
+        return `k${inner.make}(${this.text(inner.rest)})`
       case 'access':
         return this.access(inner.access)
     }

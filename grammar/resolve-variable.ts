@@ -183,6 +183,8 @@ function resolveInnerName(
   const name = resolveFormat(resolver, inner)
   const prepare = symbol.declaration.prepare
   if (name.op !== 'constant') {
+    const headed = name.op === 'format' ? resolveHead(resolver, symbol, name.parts) : null
+    if (headed !== null) return headed
     return { op: 'dynamic', text: name, prepare: prepare ? resolver.tables.constant(prepare) : null }
   }
   const text = String(name.value ?? '')
@@ -194,6 +196,18 @@ function resolveInnerName(
     resolver.report.error('script/variable-name', error.message, spanOf(inner), error.hint)
     return null
   }
+}
+
+/** The constant that a name begins with is prepared once for the whole script: places that share it share a memory. */
+function resolveHead(
+  resolver: Resolver,
+  symbol: VariableSymbol,
+  [head, ...rest]: readonly ResolvedExpression[],
+): ResolvedInner | null {
+  const { prepareHead } = symbol.declaration
+  if (prepareHead === undefined || head?.op !== 'constant') return null
+  const make = resolver.tables.madeOnce(prepareHead, String(head.value))
+  return make === null ? null : { op: 'headed', make, rest: { op: 'format', parts: rest } }
 }
 
 /** `[0]`, `[*]`, `[$var(i)]`. */

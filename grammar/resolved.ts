@@ -110,6 +110,8 @@ export type ResolvedInner =
       /** Index into the constants of the declared `prepare`. */
       readonly prepare: number | null
     }
+  /** The beginning was prepared, see VariableDeclaration.prepareHead: index into the constants, and the rest. */
+  | { readonly op: 'headed'; readonly make: number; readonly rest: ResolvedExpression }
   | { readonly op: 'access'; readonly access: ResolvedAccess }
 
 export type ResolvedIndex =

@@ -19,6 +19,7 @@ export class Tables {
   readonly #variableNumbers = new Map<string, number>()
   readonly #slots = new Map<string, number>()
   readonly #constantNumbers = new Map<unknown, number>()
+  readonly #made = new Map<(text: string) => unknown, Map<string, unknown>>()
   readonly #placeNumbers = new Map<string, number>()
 
   functionNumber(symbol: FunctionSymbol): number {
@@ -41,6 +42,15 @@ export class Tables {
 
   constant(value: unknown): number {
     return numberOf(this.#constantNumbers, value, this.constants, () => value)
+  }
+
+  /** The number of what `make` gives for the text, made at most once; null if that is null. */
+  madeOnce(make: (text: string) => unknown, text: string): number | null {
+    const known = this.#made.get(make) ?? new Map<string, unknown>()
+    this.#made.set(make, known)
+    if (!known.has(text)) known.set(text, make(text))
+    const made = known.get(text)
+    return made === null ? null : this.constant(made)
   }
 
   place(span: Span, text: string): number {

@@ -14,7 +14,7 @@ import { startWalk, step, type Walk, walksOf } from './iterators.ts'
 import { tableCommands } from './rpc.ts'
 import { regular, type Selector, selectorBy, selectorOf } from './selector.ts'
 import { loadTable, type StoredColumns, saveTable } from './stored.ts'
-import { parseItem, type TableItem, Tables } from './tables.ts'
+import { parseItem, parseItemHead, type TableItem, Tables } from './tables.ts'
 
 const sweepMilliseconds = 1_000
 
@@ -43,7 +43,7 @@ const params = {
 } as const satisfies Record<string, ParamDeclaration>
 
 const variable = (doc: string, more: { assignable?: true; type?: 'int' | 'value' } = {}) =>
-  ({ inner: 'name', prepare: parseItem, type: 'value', doc, ...more }) as const
+  ({ inner: 'name', prepare: parseItem, prepareHead: parseItemHead, type: 'value', doc, ...more }) as const
 const ofWalk = (doc: string) => ({ inner: 'name', type: 'value', doc }) as const
 
 export default definePlugin({

@@ -80,7 +80,17 @@ const instanceKeys = ['functions', 'variables', 'rpc', 'exports', 'start', 'clos
 const paramKeys = ['type', 'default', 'unit', 'repeatable', 'ignored', 'check', 'doc']
 const functionKeys = ['in', 'args', 'returns', 'waits', 'aliases', 'doc']
 const argumentKeys = ['name', 'type', 'optional', 'route', 'prepare', 'doc']
-const variableKeys = ['aliases', 'inner', 'innerOptional', 'prepare', 'indexed', 'assignable', 'type', 'doc']
+const variableKeys = [
+  'aliases',
+  'inner',
+  'innerOptional',
+  'prepare',
+  'prepareHead',
+  'indexed',
+  'assignable',
+  'type',
+  'doc',
+]
 const transformationKeys = ['params', 'apply', 'doc']
 
 const paramTypes = ['int', 'string', 'format', 'variable', 'either']
