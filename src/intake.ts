@@ -8,6 +8,7 @@ import { isFault, scanMessage } from './sip/scan.ts'
 import type { TransactionLayer } from './transaction/transaction.ts'
 import type { Flow } from './transport/socket.ts'
 import type { DatagramBatch, TransportHandler } from './transport/transport.ts'
+import type { Handover } from './worker/handover.ts'
 
 /**
  * Where datagrams come in. Hot: once per datagram.
@@ -25,6 +26,8 @@ export class Intake implements TransportHandler {
   readonly #broken: Counter
   #rooms: { engine: Engine; transactions: TransactionLayer; proxy: ProxyCore } | null = null
   #isDraining = false
+  /** Null where there is one worker. */
+  #handover: Handover | null = null
 
   constructor(log: Log, metrics: Metrics) {
     this.#log = log
@@ -37,8 +40,14 @@ export class Intake implements TransportHandler {
   }
 
   /** From now on datagrams are handled; until then they are dropped, as if we were not there yet. */
-  open(engine: Engine, transactions: TransactionLayer, proxy: ProxyCore): void {
+  open(
+    engine: Engine,
+    transactions: TransactionLayer,
+    proxy: ProxyCore,
+    handover: Handover | null = null,
+  ): void {
     this.#rooms = { engine, transactions, proxy }
+    this.#handover = handover
   }
 
   onDatagrams(batch: DatagramBatch): void {
@@ -47,12 +56,17 @@ export class Intake implements TransportHandler {
       try {
         this.#receive(batch.text(i), batch.flow(i))
       } catch (error) {
-        this.#broken.add()
-        this.#log.error(
-          { err: error, source: batch.flow(i).address },
-          'a datagram met a defect of ours and was lost',
-        )
+        this.#lost(error, batch.flow(i))
       }
+    }
+  }
+
+  /** A datagram that arrived at another worker, on that flow, and belongs here; `hops` workers have had it before. */
+  onPassed(text: string, flow: Flow, hops: number): void {
+    try {
+      this.#scan(text, flow, hops)
+    } catch (error) {
+      this.#lost(error, flow)
     }
   }
 
@@ -60,7 +74,10 @@ export class Intake implements TransportHandler {
     this.#rooms?.engine.onSendError(flow, code)
   }
 
-  /** New requests get 503 from now on; resolves when nobody waits for an answer, or after so many milliseconds. */
+  /**
+   * New requests get 503 from now on; resolves when nobody waits for an answer, or after so many milliseconds. What
+   * comes in is handled until close(): others may wait for what meets us.
+   */
   async drain(clock: Clock, milliseconds: number): Promise<void> {
     this.#isDraining = true
     const rooms = this.#rooms
@@ -68,6 +85,10 @@ export class Intake implements TransportHandler {
     while (rooms && clock.now() < end && isBusy(rooms.proxy, rooms.engine)) {
       await new Promise<void>((next) => clock.schedule(Math.min(50, milliseconds), next))
     }
+  }
+
+  /** Datagrams are dropped from now on. */
+  close(): void {
     this.#rooms = null
   }
 
@@ -79,6 +100,13 @@ export class Intake implements TransportHandler {
       rooms.engine.onArrival(null, flow)
       return
     }
+    if (this.#handover?.takesDatagram(text, flow)) return
+    this.#scan(text, flow, 0)
+  }
+
+  #scan(text: string, flow: Flow, hops: number): void {
+    const rooms = this.#rooms
+    if (rooms === null) return
     const message = scanMessage(text)
     if (isFault(message)) {
       this.#refuse(message.code, message.reason, message.offset, flow)
@@ -88,16 +116,21 @@ export class Intake implements TransportHandler {
       this.#answerFault(message, flow)
       return
     }
-    if (!rooms.engine.onArrival(message, flow)) return
-    if (message.isRequest) this.#request(message, flow)
-    else rooms.engine.onReply(message, flow)
+    if (message.isRequest) {
+      // Who goes round has arrived before.
+      if (hops > 0 || rooms.engine.onArrival(message, flow)) this.#request(message, flow, hops)
+      return
+    }
+    if (hops === 0 && this.#handover !== null && this.#handover.takesResponse(message, flow)) return
+    if (rooms.engine.onArrival(message, flow)) rooms.engine.onReply(message, flow)
   }
 
-  #request(request: SipMessage, flow: Flow): void {
+  #request(request: SipMessage, flow: Flow, hops: number): void {
     const rooms = this.#rooms
     if (rooms === null) return
     if (rooms.transactions.receiveRequest(request, flow).kind !== 'new') return
     if (request.method === 'ACK' && rooms.proxy.stateless.isAckToReply(request)) return
+    if (this.#handover?.takesRequest(request, flow, hops)) return
     if (this.#isDraining && request.method !== 'ACK' && request.toTag === '') {
       rooms.proxy.stateless.reply(request, flow, 503, 'Service Unavailable', {
         headers: 'Retry-After: 5\r\n',
@@ -114,6 +147,11 @@ export class Intake implements TransportHandler {
     this.#refuse(fault.code, fault.reason, fault.offset, flow)
     if (!message.isRequest || message.method === 'ACK') return
     this.#rooms?.proxy.stateless.reply(message, flow, fault.status, fault.reason)
+  }
+
+  #lost(error: unknown, { address }: Flow): void {
+    this.#broken.add()
+    this.#log.error({ err: error, source: address }, 'a datagram met a defect of ours and was lost')
   }
 
   #refuse(code: string, reason: string, offset: number, flow: Flow): void {

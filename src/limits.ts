@@ -11,6 +11,12 @@ export const limits = {
    * These hold ten times as many, a tenth of a second of work: what waits longer is retransmitted anyway.
    */
   receiveBufferBytes: 1_048_576,
+  /** Bytes of datagrams of one socket that wait until the kernel can take them; beyond it the newest are dropped. */
+  sendBacklogBytesMax: 1_048_576,
+  /** Addresses of IPv6 destinations that are remembered in binary. */
+  addressesKnownMax: 4_096,
+  /** What udp_moderation may say at most, in microseconds: 10 ms are a twentieth of the sender's patience (T1). */
+  moderationMicrosecondsMax: 10_000,
   /** Header lines of one message. RFC 4475's longest has 40; a thousand Vias must cost a 400, not a stall. */
   headersMax: 512,
   /** Bytes of one header line, folded lines included. */
@@ -90,4 +96,15 @@ export const limits = {
   dnsAddressesMax: 16,
   /** Flows whose send errors wait to be told to their transactions; timers take care of the rest. */
   failedFlowsMax: 1_024,
+
+  /** Worker threads of one router; `children=` is bounded by the processors besides. */
+  workersMax: 64,
+  /** Octets that may be on their way from one worker to another: some thousand datagrams. A power of two. */
+  workerRingBytes: 1_048_576,
+  /** Notices of one worker that wait for room in a ring. */
+  workerNoticesWaitingMax: 10_000,
+  /** Regions of memory that workers share. */
+  workerRegionsMax: 1_024,
+  /** Deaths of one worker in a row, none of which served for a minute, after which it is not replaced any more. */
+  workerDeathsMax: 10,
 } as const

@@ -17,6 +17,11 @@ import { createTransactionLayer } from './transaction/layer.ts'
 import type { ListenRequest, SocketTable } from './transport/socket.ts'
 import { createSocketTable } from './transport/sockets.ts'
 import type { Network, Transport } from './transport/transport.ts'
+import { Handover } from './worker/handover.ts'
+import type { Link } from './worker/link.ts'
+import { branchMark } from './worker/mark.ts'
+import { type SummedMetrics, summedMetrics } from './worker/summed-metrics.ts'
+import { createWorkers, type LinkedWorkers } from './worker/workers.ts'
 
 /**
  * The composition root: makes the rooms and gives each its handler. What runs a real router (command/run.ts) and
@@ -41,6 +46,25 @@ export interface ServerOptions {
   readonly pluginDirectories?: readonly string[]
   /** Live transactions, if fewer than limits.transactionsMax. */
   readonly transactionsMax?: number
+  /** What is loaded already, from the same script with the same defines. */
+  readonly accepted?: AcceptedScript
+  /** This is one of several workers of a router. */
+  readonly worker?: WorkerOptions
+}
+
+export interface WorkerOptions {
+  readonly link: Link
+  /** The same for all workers: what one signs another recognizes. */
+  readonly secret: string
+  readonly isReplacement: boolean
+  /** Awaited before the first datagram is handled: until then the others may not be ready. */
+  readonly othersReady: () => Promise<void>
+}
+
+export interface AcceptedScript {
+  readonly loaded: LoadedScript
+  /** Notes and warnings. */
+  readonly diagnostics: readonly Diagnostic[]
 }
 
 export interface Server {
@@ -53,6 +77,10 @@ export interface Server {
   readonly storeDescription: string
   /** Notes and warnings of the compiler. */
   readonly diagnostics: readonly Diagnostic[]
+  /** Refuses new requests; fulfilled when nobody waits for an answer, or after so many milliseconds. */
+  drain(milliseconds: number): Promise<void>
+  /** Where a source's datagrams go may have changed: a worker has come or gone. */
+  unsettle(): void
   /** Refuses new requests, lets transactions end for at most `drainMilliseconds`, then closes everything. */
   stop(drainMilliseconds?: number): Promise<void>
 }
@@ -70,13 +98,13 @@ export class ScriptRejected extends Error {
 }
 
 /**
- * Starts a router.
+ * Loads a script as startServer does; nothing runs yet.
  *
- * @throws ScriptRejected with all diagnostics; Error if a socket cannot be bound, the store cannot be used, or a
- * plugin's setup fails. Whatever was opened before is closed again.
+ * @throws ScriptRejected with all diagnostics.
  */
-export async function startServer(options: ServerOptions): Promise<Server> {
-  const { clock, random, log, network } = options
+export async function acceptScript(
+  options: Pick<ServerOptions, 'script' | 'defines' | 'environment' | 'pluginDirectories'>,
+): Promise<AcceptedScript> {
   const { loaded, diagnostics } = await loadScript({
     ...options.script,
     compiler,
@@ -85,26 +113,47 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ...(options.pluginDirectories && { pluginDirectories: options.pluginDirectories }),
   })
   if (!loaded) throw new ScriptRejected(options.script.path, diagnostics)
+  return { loaded, diagnostics }
+}
 
-  const metrics = createMetrics()
+/** The sockets that a router opens: what `listen` says instead of the script, else the script's own statements. */
+export async function socketsOf(
+  { loaded }: AcceptedScript,
+  { listen, network, log }: Pick<ServerOptions, 'listen' | 'network' | 'log'>,
+): Promise<ListenRequest[]> {
+  const requests =
+    listen ?? (await listenRequests(loaded.program.listens, Number(loaded.global('port')), network, log))
+  return advertised(
+    requests,
+    String(loaded.global('advertised_address')),
+    Number(loaded.global('advertised_port')),
+  )
+}
+
+/**
+ * Starts a router, or one of its workers.
+ *
+ * @throws ScriptRejected with all diagnostics; Error if a socket cannot be bound, the store cannot be used, or a
+ * plugin's setup fails. Whatever was opened before is closed again.
+ */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { clock, random, log, network, worker } = options
+  const accepted = options.accepted ?? (await acceptScript(options))
+  const { loaded, diagnostics } = accepted
+
+  const workers = createWorkers(worker?.link ?? null, worker?.isReplacement)
+  const metrics = metricsOf(workers)
   const intake = new Intake(log, metrics)
   const opened: (() => void | Promise<void>)[] = []
   const closeAll = async () => {
     for (const close of opened.splice(0).toReversed()) await close()
   }
   try {
-    const requests =
-      options.listen ??
-      (await listenRequests(loaded.program.listens, Number(loaded.global('port')), network, log))
-    const transport = await network.open(
-      advertised(
-        requests,
-        String(loaded.global('advertised_address')),
-        Number(loaded.global('advertised_port')),
-      ),
-      intake,
-      { receiveBufferBytes: Number(loaded.global('maxbuffer')) },
-    )
+    const transport = await network.open(await socketsOf(accepted, options), intake, {
+      receiveBufferBytes: Number(loaded.global('maxbuffer')),
+      moderationMicroseconds: Number(loaded.global('udp_moderation')),
+      ...(worker && { reusePort: true }),
+    })
     opened.push(() => transport.close())
     const store = typeof options.store === 'function' ? await options.store() : options.store
     opened.push(() => store.close())
@@ -118,6 +167,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       metrics,
       send,
       transactionsMax: options.transactionsMax ?? limits.transactionsMax,
+      ...(worker && { branchMark: branchMark(worker.link.index) }),
     })
     opened.push(() => transactions.close())
     const proxy = createProxy({
@@ -129,6 +179,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       log,
       metrics,
       resolve: network.resolve.bind(network),
+      ...(worker && { branchKey: worker.secret }),
     })
     const engine = await createEngine(loaded, {
       clock,
@@ -142,11 +193,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       openRegion: options.regions ?? privateRegions(),
       openDatabase: createOpenDatabase((path) => resolve(dirname(options.script.path), path), log),
       sendRaw: send,
+      workers,
     })
     opened.push(() => engine.close())
     proxy.handlers = engine.handlers
+    const handover = worker ? new Handover(worker.link, clock, transactions, metrics) : null
+    if (worker) opened.push(join(worker.link, workers, intake, transport, metrics, clock))
     await engine.start()
-    intake.open(engine, transactions, proxy)
+    await worker?.othersReady()
+    intake.open(engine, transactions, proxy, handover)
     return {
       engine,
       sockets,
@@ -155,13 +210,52 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       loaded,
       storeDescription: store.description,
       diagnostics,
+      drain: (milliseconds) => intake.drain(clock, milliseconds),
+      unsettle: () => handover?.unsettle(),
       async stop(drainMilliseconds = 0) {
         await intake.drain(clock, drainMilliseconds)
+        intake.close()
         await closeAll()
       },
     }
   } catch (error) {
     await closeAll()
     throw error
+  }
+}
+
+function metricsOf(workers: LinkedWorkers): SummedMetrics {
+  const metrics = createMetrics()
+  if (workers.count > 1) metrics.gauge('viaduct_workers', 'Worker threads.', () => workers.count, true)
+  return summedMetrics(metrics, workers)
+}
+
+/** Milliseconds between two times that a worker tells the others what it has counted. */
+const publishMs = 1_000
+
+/** From now on what other workers pass and tell arrives. Returns what ends that. */
+function join(
+  link: Link,
+  workers: LinkedWorkers,
+  intake: Intake,
+  { sockets }: Transport,
+  metrics: SummedMetrics,
+  clock: Clock,
+): () => void {
+  link.open({
+    onPassed(text, socketIndex, address, port, hops) {
+      const socket = sockets[socketIndex]
+      if (socket !== undefined) intake.onPassed(text, { socket, address, port }, hops)
+    },
+    onTold: (from, topic, text) => workers.told(from, topic, text),
+  })
+  const publish = () => {
+    metrics.publish()
+    timer = clock.schedule(publishMs, publish)
+  }
+  let timer = clock.schedule(publishMs, publish)
+  return () => {
+    timer.cancel()
+    link.close()
   }
 }

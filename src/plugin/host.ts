@@ -9,6 +9,7 @@ import type { OpenRegion } from '../store/region.ts'
 import type { OpenTable } from '../store/table.ts'
 import type { TransactionLayer } from '../transaction/transaction.ts'
 import type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
+import type { Workers } from '../worker/workers.ts'
 import type { RouteContext } from './route-context.ts'
 
 /**
@@ -29,6 +30,8 @@ export interface PluginHost {
   readonly openTable: OpenTable
   /** Memory outside the heap, shared by all workers of the router. */
   readonly openRegion: OpenRegion
+  /** The workers of the router, and which of them this is: each has its own modules, set up alike. */
+  readonly workers: Workers
   /** By URL, as Kamailio's db_url says it. Rejects with an Error that says what is wrong. */
   readonly openDatabase: OpenDatabase
   /** The file a relative path in a parameter means: seen from the script's directory. */

@@ -15,13 +15,15 @@ export interface MetricSample {
   help: string
   labels: Record<string, string>
   value: number
+  /** All workers of a router see the same value: there is no sum of it. */
+  isShared?: boolean
 }
 
 export interface Metrics {
   /** `name` is in Prometheus' style: `viaduct_sip_requests_total`. Declaring twice gives the same counter. */
   counter(name: string, help: string, labels?: readonly string[]): Counter
-  /** A value that is asked for when somebody looks. */
-  gauge(name: string, help: string, read: () => number): void
+  /** A value that is asked for when somebody looks. `isShared`: all workers of a router see the same one. */
+  gauge(name: string, help: string, read: () => number, isShared?: boolean): void
   samples(): MetricSample[]
 }
 
@@ -30,7 +32,7 @@ const seriesMax = 512
 
 export function createMetrics(): Metrics {
   const counters = new Map<string, SeriesCounter>()
-  const gauges = new Map<string, { help: string; read: () => number }>()
+  const gauges = new Map<string, { help: string; read: () => number; isShared: boolean }>()
   return {
     counter(name, help, labels = []) {
       const existing = counters.get(name)
@@ -39,14 +41,14 @@ export function createMetrics(): Metrics {
       counters.set(name, created)
       return created
     },
-    gauge(name, help, read) {
-      gauges.set(name, { help, read })
+    gauge(name, help, read, isShared = false) {
+      gauges.set(name, { help, read, isShared })
     },
     samples() {
       const out: MetricSample[] = []
       for (const [name, counter] of counters) counter.samples(name, out)
-      for (const [name, { help, read }] of gauges) {
-        out.push({ name, kind: 'gauge', help, labels: {}, value: read() })
+      for (const [name, { help, read, isShared }] of gauges) {
+        out.push({ name, kind: 'gauge', help, labels: {}, value: read(), ...(isShared && { isShared }) })
       }
       return out
     },

@@ -55,7 +55,7 @@ export async function createEngine(loaded: LoadedScript, services: EngineService
     },
     async start() {
       for (const { instance } of plugins) await instance.start?.()
-      await script.runEvent('core:worker-one-init', null, null)
+      if (services.workers?.isFirst !== false) await script.runEvent('core:worker-one-init', null, null)
     },
     swap(next) {
       const problems = reasonsAgainst(surroundings.loaded, next)

@@ -14,6 +14,7 @@ import type { OpenRegion } from '../store/region.ts'
 import type { OpenTable } from '../store/table.ts'
 import type { TransactionLayer } from '../transaction/transaction.ts'
 import type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
+import type { Workers } from '../worker/workers.ts'
 
 /**
  * What server.ts sees of the script room. The life of an engine:
@@ -74,6 +75,8 @@ export interface EngineServices {
   readonly openTable: OpenTable
   readonly openRegion: OpenRegion
   readonly openDatabase: OpenDatabase
+  /** A router that is one worker if absent. */
+  readonly workers?: Workers
   /** Octets that are no SIP message, or a message that is complete already. */
   sendRaw(socket: ListenSocket, text: string, address: string, port: number): void
 }

@@ -27,7 +27,7 @@ export const coreGlobals: Readonly<Record<string, GlobalDeclaration>> = {
   latency_limit_db: ignored('int', 'durations are metrics', 'Milliseconds of a slow query.'),
 
   // Process and memory
-  children: ignored('int', oneProcess, 'Worker processes per UDP socket.'),
+  children: int(1, 'Worker threads, each with sockets of its own; no more than there are processors.'),
   socket_workers: ignored('int', oneProcess, 'Worker processes of the next listen statement.'),
   tcp_children: ignored('int', oneProcess, 'Worker processes for TCP.'),
   async_workers: ignored('int', 'whatever waits is asynchronous', 'Worker processes for asynchronous tasks.'),
@@ -182,6 +182,13 @@ export const coreGlobals: Readonly<Record<string, GlobalDeclaration>> = {
     0,
     'Bytes asked for as the receive buffer of UDP sockets; 0 is a mebibyte. The system may allow less.',
     ['maxbuffer_size'],
+  ),
+  udp_moderation: int(
+    1_000,
+    `Microseconds for which datagrams are collected before they are read, at busy rates only; 0 to \
+${limits.moderationMicrosecondsMax}, 0 reads each at once. A message waits half of it on average, and never longer \
+than that. Saves up to half of the processor; a slow rate or a full queue waits for nothing. Ignored where the native \
+UDP engine is not built.`,
   ),
   sendbuffer: ignored('int', 'the system’s send buffer is used', 'Bytes of the send buffer of UDP sockets.', [
     'maxsndbuffer',

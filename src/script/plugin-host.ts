@@ -4,6 +4,7 @@ import type { Timer } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { SipMessage } from '../sip/message.ts'
 import type { Flow } from '../transport/socket.ts'
+import { oneWorker } from '../worker/workers.ts'
 import type { EngineServices, LoadedScript } from './engine.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -87,6 +88,7 @@ export function createPluginHost(
     script,
     openTable: services.openTable,
     openRegion: services.openRegion,
+    workers: services.workers ?? oneWorker,
     openDatabase: services.openDatabase,
     resolvePath: (path) => resolve(dirname(loaded.path), path),
     global: (parameter) => surroundings.loaded.global(parameter),

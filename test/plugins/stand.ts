@@ -20,6 +20,7 @@ import { privateRegions } from '../../src/store/region.ts'
 import { simulatedClock } from '../../src/testing/clock.ts'
 import { collectingLog } from '../../src/testing/log.ts'
 import { seededRandom } from '../../src/testing/random.ts'
+import { oneWorker } from '../../src/worker/workers.ts'
 
 /**
  * A plugin on a bench: set up as a script would, its functions called one by one on messages that stand in the
@@ -102,6 +103,7 @@ export function createStand(options: { seed?: number; directory?: string } = {})
       },
       openTable: store.open,
       openRegion: privateRegions(),
+      workers: oneWorker,
       openDatabase: createOpenDatabase(resolvePath, log),
       resolvePath,
       customGlobals: new Map(),

@@ -1,0 +1,85 @@
+import type { Clock } from '../runtime/clock.ts'
+import type { Counter, Metrics } from '../runtime/metrics.ts'
+import type { SipMessage } from '../sip/message.ts'
+import type { TransactionLayer } from '../transaction/transaction.ts'
+import type { Flow } from '../transport/socket.ts'
+import type { Link } from './link.ts'
+import { ownerOfBranch, ownerOfResponse } from './mark.ts'
+
+/**
+ * What arrives at one worker and belongs to another. The kernel spreads datagrams by their source: requests of one
+ * source, and so all retransmissions, meet the same worker, but the answers of a next hop meet any. Their branch
+ * says whose they are.
+ *
+ * An ACK to a failure and a CANCEL carry a branch of the client's. Where their sender's port changed between, they
+ * meet a worker that knows nothing of the INVITE: then they go round the others, each of which looks, and the last
+ * one handles them as what they are to all: unmatched. Nothing is passed twice to one worker.
+ *
+ * When a worker is replaced the kernel spreads sources anew: for as long as a transaction may get retransmissions all
+ * requests that match nothing go round.
+ */
+export class Handover {
+  readonly #link: Link
+  readonly #clock: Clock
+  readonly #transactions: TransactionLayer
+  readonly #passed: Counter
+  readonly #lost: Counter
+  #unsettledUntil = Number.NEGATIVE_INFINITY
+
+  constructor(link: Link, clock: Clock, transactions: TransactionLayer, metrics: Metrics) {
+    this.#link = link
+    this.#clock = clock
+    this.#transactions = transactions
+    this.#passed = metrics.counter(
+      'viaduct_worker_datagrams_passed_total',
+      'Datagrams that met another worker than their transaction and were passed to it.',
+    )
+    this.#lost = metrics.counter(
+      'viaduct_worker_datagrams_lost_total',
+      'Datagrams that could not be passed to their worker because the way there was full.',
+    )
+  }
+
+  /** For every datagram, before it is scanned: true if it is a response of another worker's, who has it now. Hot. */
+  takesDatagram(text: string, flow: Flow): boolean {
+    const owner = ownerOfResponse(text)
+    return owner >= 0 && this.#pass(owner, text, flow)
+  }
+
+  /** The same for a response whose topmost Via does not stand first. */
+  takesResponse(response: SipMessage, flow: Flow): boolean {
+    const owner = ownerOfBranch(response.topmostVia?.branch ?? '')
+    return owner >= 0 && this.#pass(owner, response.text, flow)
+  }
+
+  /** A request that no transaction knows here; `hops`: how many workers have had it before. True if it went on. */
+  takesRequest(request: SipMessage, flow: Flow, hops: number): boolean {
+    if (hops + 1 >= this.#link.count || !this.#goesRound(request)) return false
+    return this.#passTo((this.#link.index + 1) % this.#link.count, request.text, flow, hops + 1)
+  }
+
+  /** A worker has come or gone: where the kernel puts a source may have changed. */
+  unsettle(): void {
+    this.#unsettledUntil = this.#clock.now() + this.#transactions.timers.j
+  }
+
+  #goesRound(request: SipMessage): boolean {
+    const { method } = request
+    if (method === 'ACK') return this.#transactions.findServer(request) === null
+    if (method === 'CANCEL') return this.#transactions.findCancelled(request) === null
+    return this.#clock.now() < this.#unsettledUntil
+  }
+
+  #pass(owner: number, text: string, flow: Flow): boolean {
+    if (owner === this.#link.index || owner >= this.#link.count) return false
+    return this.#passTo(owner, text, flow, 1)
+  }
+
+  /** True also if it was lost on the way: here it has no place. */
+  #passTo(worker: number, text: string, flow: Flow, hops: number): boolean {
+    const { socket, address, port } = flow
+    if (this.#link.passDatagram(worker, text, socket.index, address, port, hops)) this.#passed.add()
+    else this.#lost.add()
+    return true
+  }
+}
