@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { RunOptions } from './command/run.ts'
+import { limits } from './limits.ts'
 import { version } from './version.ts'
 
 /** Options that size or place Kamailio's processes and memory: nothing to one process with a heap. */
@@ -45,6 +46,11 @@ const runCommand = program
   .option('-w, --workdir <directory>', 'changes to this directory first')
   .option('-u, --user <user>', 'changes to this user once the sockets are open')
   .option('-g, --group <group>', 'changes to this group once the sockets are open')
+  .option(
+    '--moderation <microseconds>',
+    'collects datagrams that long at busy rates, instead of what the script says (udp_moderation); 0: never',
+    microseconds,
+  )
   .option('-d, --debug', 'logs more; -dd even more', count, 0)
   .option('-E, --stderr', 'logs to stderr, as always (accepted)')
   .option('-e, --colour', 'logs pretty and in colour, on a terminal or not')
@@ -126,6 +132,12 @@ function collectDefines(text: string, earlier: Map<string, string>): Map<string,
     throw new InvalidArgumentError(`'${name}' is no name for a define: letters, digits and _ only.`)
   }
   return new Map(earlier).set(name, rest.join('='))
+}
+
+function microseconds(text: string): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value <= limits.moderationMicrosecondsMax) return value
+  throw new InvalidArgumentError(`Microseconds are a number from 0 to ${limits.moderationMicrosecondsMax}.`)
 }
 
 function count(_value: unknown, earlier: number): number {

@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly workdir?: string
   readonly user?: string
   readonly group?: string
+  /** Microseconds, instead of the script's udp_moderation. */
+  readonly moderation?: number
   readonly debug?: number
   readonly colour?: boolean
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -90,7 +92,11 @@ class Startup {
       this.path = resolve(this.path)
       enter(workdir)
     }
-    const network = createSystemNetwork({ log: this.#log, environment })
+    const network = createSystemNetwork({
+      log: this.#log,
+      environment,
+      moderationMicroseconds: this.#options.moderation,
+    })
     const listen = await listenRequestsOf(this.#options.listen ?? [], network)
     return await startServer({
       script: { path: this.path },
@@ -174,12 +180,13 @@ function announce(server: Server, script: string, options: RunOptions, log: Log)
       node: process.version,
       pid: process.pid,
       sockets,
+      udp: server.transport.engine,
       script,
       modules,
       store: server.storeDescription,
     },
     `viaduct ${version} runs ${script} on ${sockets.join(', ')}; modules: ${modules.join(' ') || 'none'}; ` +
-      `store: ${server.storeDescription}; stop with Ctrl-C or kill ${process.pid}${options.file ? '' : ' (no script was named: -f FILE)'}`,
+      `UDP: ${server.transport.engine}; store: ${server.storeDescription}; stop with Ctrl-C or kill ${process.pid}${options.file ? '' : ' (no script was named: -f FILE)'}`,
   )
 }
 

@@ -2,28 +2,23 @@ import { networkInterfaces } from 'node:os'
 import type { Log } from '../runtime/log.ts'
 import { type Random, systemRandom } from '../runtime/random.ts'
 import { canonicalAddress } from './address.ts'
+import { openDgramUdp } from './dgram-udp.ts'
 import { createLookups } from './dns.ts'
 import { locate } from './locate.ts'
-import type { ListenRequest, TransportName } from './socket.ts'
-import type { Network, NetworkOptions, Transport, TransportHandler } from './transport.ts'
-import { openUdp } from './udp.ts'
+import { loadNativeAddon, type NativeAddon } from './native-addon.ts'
+import { openNativeUdp } from './native-udp.ts'
+import type { TransportName } from './socket.ts'
+import type { Network } from './transport.ts'
 
 /** The network of the host: real sockets, real DNS. */
 export interface SystemNetworkOptions {
   readonly log: Log
-  /** `VIADUCT_UDP` names the engine: `dgram`, the only one so far and the default. */
+  /** `VIADUCT_UDP` names the engine, `native` or `dgram`; without it, it is the native one if that can be loaded. */
   readonly environment?: Readonly<Record<string, string | undefined>>
   readonly random?: Random
+  /** Outdoes NetworkOptions.moderationMicroseconds. */
+  readonly moderationMicroseconds?: number | undefined
 }
-
-/** What opens sockets: node:dgram now; one that reads and writes many datagrams per system call fits as well. */
-type UdpEngine = (
-  requests: readonly ListenRequest[],
-  handler: TransportHandler,
-  options: NetworkOptions,
-) => Promise<Transport>
-
-const engines: ReadonlyMap<string, UdpEngine> = new Map([['dgram', openUdp]])
 
 const transports: ReadonlySet<string> = new Set<TransportName>(['udp', 'tcp', 'tls', 'ws', 'wss'])
 
@@ -32,12 +27,17 @@ export function createSystemNetwork(options: SystemNetworkOptions): Network {
   const lookups = createLookups(random.integer)
   return {
     async open(requests, handler, networkOptions) {
-      const engine = engineNamed(environment['VIADUCT_UDP'] ?? 'dgram')
+      const addon = chooseEngine(environment['VIADUCT_UDP'] ?? '')
       for (const { transport, address, port } of requests) {
         if (transport === 'udp') continue
         throw new Error(`cannot listen on ${transport}:${address}:${port}: only udp is served yet`)
       }
-      return await engine(requests, handler, networkOptions)
+      const moderated = {
+        ...networkOptions,
+        moderationMicroseconds: options.moderationMicroseconds ?? networkOptions.moderationMicroseconds ?? 0,
+      }
+      if (typeof addon !== 'string') return await openNativeUdp(addon, requests, handler, moderated)
+      return await openDgramUdp(requests, handler, moderated, addon)
     },
     async resolve(host, port, transport) {
       const name = transports.has(transport) ? (transport as TransportName) : 'udp'
@@ -49,10 +49,17 @@ export function createSystemNetwork(options: SystemNetworkOptions): Network {
   }
 }
 
-function engineNamed(name: string): UdpEngine {
-  const engine = engines.get(name)
-  if (engine) return engine
-  throw new Error(`VIADUCT_UDP=${name} is no engine: there is ${[...engines.keys()].join(', ')}`)
+/** The addon of the native engine, or why it is node:dgram. */
+function chooseEngine(name: string): NativeAddon | string {
+  if (name === 'dgram') return 'VIADUCT_UDP says so'
+  if (name !== '' && name !== 'native') {
+    throw new Error(`VIADUCT_UDP=${name} is no engine: there is native, dgram`)
+  }
+  const addon = loadNativeAddon()
+  if (name === 'native' && typeof addon === 'string') {
+    throw new Error(`VIADUCT_UDP=native, but the native engine cannot be loaded: ${addon}`)
+  }
+  return addon
 }
 
 /** Link-local IPv6 addresses are left out: without their zone nobody could answer to them. */

@@ -3,10 +3,12 @@ import type { Flow, ListenRequest, ListenSocket } from './socket.ts'
 /**
  * What carries datagrams. The engine hands over batches: what the kernel had ready is one call, so that an
  * engine which reads many at once (recvmmsg) and flushes what was sent in between (sendmmsg) fits behind it.
- * Implementations: udp.ts (node:dgram) and testing/network.ts (simulated).
+ * Implementations: native-udp.ts (recvmmsg, sendmmsg), dgram-udp.ts (node:dgram) and testing/network.ts (simulated).
  */
 export interface Transport {
   readonly sockets: readonly ListenSocket[]
+  /** What carries the datagrams and why, for the log. */
+  readonly engine?: string
   /**
    * Sends `text` (one Latin-1 character per octet) from a socket of ours. Never throws and never waits; what
    * goes wrong is reported to `TransportHandler.onSendError`.

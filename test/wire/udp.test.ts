@@ -167,7 +167,7 @@ describe('sockets that cannot be had', () => {
   test('a transport that is not served, and an engine that does not exist', async () => {
     await expect(open([{ transport: 'tcp' }])).rejects.toThrow('only udp is served yet')
     await expect(open([{}], 'carrier-pigeon')).rejects.toThrow(
-      'VIADUCT_UDP=carrier-pigeon is no engine: there is dgram',
+      'VIADUCT_UDP=carrier-pigeon is no engine: there is native, dgram',
     )
   })
 })

@@ -13,10 +13,12 @@ import type { DatagramBatch, NetworkOptions, Transport, TransportHandler } from 
  * nothing here (10 microseconds of CPU per echoed datagram either way): each send is a system call. Octets become one Latin-1
  * string, and back through one buffer that is used again unless the kernel could not take the datagram at once.
  */
-export async function openUdp(
+export async function openDgramUdp(
   requests: readonly ListenRequest[],
   handler: TransportHandler,
   options: NetworkOptions,
+  /** Why it is this engine, for the log. */
+  reason: string,
 ): Promise<Transport> {
   const bound: UdpSocket[] = []
   try {
@@ -27,15 +29,17 @@ export async function openUdp(
     await Promise.all(bound.map((socket) => socket.close()))
     throw error
   }
-  return new UdpTransport(bound)
+  return new UdpTransport(bound, reason)
 }
 
 class UdpTransport implements Transport {
   readonly sockets: readonly ListenSocket[]
+  readonly engine: string
   readonly #bound: readonly UdpSocket[]
 
-  constructor(bound: readonly UdpSocket[]) {
+  constructor(bound: readonly UdpSocket[], reason: string) {
     this.#bound = bound
+    this.engine = `node:dgram (${reason})`
     this.sockets = bound.map(({ socket }) => socket)
   }
 
@@ -70,6 +74,8 @@ class UdpSocket {
       type: isIpv6 ? 'udp6' : 'udp4',
       // An IPv4 device must not appear as ::ffff:192.0.2.1 on the IPv6 socket beside its own on the IPv4 one.
       ...(isIpv6 && { ipv6Only: true }),
+      // Set only if it is wanted: not every system has it.
+      ...(options.reusePort && { reusePort: true }),
       recvBufferSize: options.receiveBufferBytes || limits.receiveBufferBytes,
       // Destinations are always literal addresses: no look-up, no thread pool.
       lookup: (address, _options, done) => done(null, address, isIpv6 ? 6 : 4),
