@@ -85,8 +85,7 @@ export class ScriptRun implements RouteContext {
     this.scope = scope
     this.number = surroundings.messageCount
     this.target = target ?? createTarget(message.requestUri)
-    const slots = scope.version.linked.program.variableSlots
-    this.vars = slots === 0 ? noVariables : new Array<Value>(slots).fill(0)
+    this.vars = scope.version.slots.slice()
   }
 
   get edits(): EditList {
@@ -220,15 +219,25 @@ export class ScriptRun implements RouteContext {
   }
 
   #send(statusCode: number, reason: string, options: ReplyOptions | undefined): boolean {
-    const complete: ReplyOptions = {
-      ...(this.replyBody && { body: this.replyBody.text, contentType: this.replyBody.contentType }),
-      ...options,
-      headers: this.replyHeaders + (options?.headers ?? ''),
-      forceRport: this.forceRport || options?.forceRport === true,
-    }
+    const complete = this.#withOwn(options)
     if (this.transaction) return this.transaction.reply(statusCode, reason, complete)
     const { stateless } = this.surroundings.services.proxy
     return stateless.reply(this.message, this.flow, statusCode, reason, complete)
+  }
+
+  /** What the script said about our answers before: append_to_reply(), set_reply_body(), force_rport(). */
+  #withOwn(options: ReplyOptions | undefined): ReplyOptions | undefined {
+    const { replyHeaders, replyBody, forceRport } = this
+    if (replyHeaders === '' && replyBody === null && !forceRport) return options
+    const complete: ReplyOptions = {
+      headers: options?.headers === undefined ? replyHeaders : replyHeaders + options.headers,
+      forceRport: forceRport || options?.forceRport === true,
+    }
+    const body = options?.body ?? replyBody?.text
+    const contentType = options?.contentType ?? replyBody?.contentType
+    if (body !== undefined) complete.body = body
+    if (contentType !== undefined) complete.contentType = contentType
+    return complete
   }
 }
 
@@ -259,8 +268,6 @@ const unread: ParsedAddress = { header: null, uri: null }
 function parsedAddress(header: NameAddr | null): ParsedAddress {
   return header === null ? unread : { header, uri: parseUri(header.uri) }
 }
-
-const noVariables: Value[] = []
 
 function headersOnly(headers: string | undefined): ReplyOptions | undefined {
   return headers === undefined ? undefined : { headers }

@@ -1,4 +1,4 @@
-import type { RouteKind } from '../../grammar/declarations.ts'
+import type { RouteKind, Value } from '../../grammar/declarations.ts'
 import type { LinkedProgram, RouteFunction } from '../../grammar/program.ts'
 import type { PatternCache } from '../text/pattern-cache.ts'
 import type { EngineServices, LoadedScript } from './engine.ts'
@@ -27,6 +27,8 @@ export interface Surroundings {
 /** A linked script with the routes that every message looks for. */
 export interface ScriptVersion {
   readonly linked: LinkedProgram
+  /** What `context.vars` is a copy of when a run begins: a zero for each $var. */
+  readonly slots: readonly Value[]
   readonly request: RouteFunction | undefined
   readonly requestWaits: boolean
   readonly coreReply: RouteFunction | undefined
@@ -42,6 +44,7 @@ export function scriptVersion(linked: LinkedProgram, loaded: LoadedScript): Scri
   const main = linked.program.routes.find((route) => route.kind === 'request' && route.name === '')
   return {
     linked,
+    slots: createSlots(linked.program.variableSlots),
     request: linked.route('request', ''),
     requestWaits: main?.isAsync ?? false,
     coreReply: linked.route('core-reply', ''),
@@ -52,6 +55,11 @@ export function scriptVersion(linked: LinkedProgram, loaded: LoadedScript): Scri
   }
 }
 
+/** An array that held a text once is one for any values; one of numbers alone would change its shape in each run. */
+function createSlots(count: number): Value[] {
+  return new Array<Value>(count).fill('').fill(0)
+}
+
 /** Before the first link: plugins may ask for routes while they are set up, and there are none. */
 export const noVersion: ScriptVersion = {
   linked: {
@@ -60,6 +68,7 @@ export const noVersion: ScriptVersion = {
     },
     route: () => undefined,
   },
+  slots: [],
   request: undefined,
   requestWaits: false,
   coreReply: undefined,

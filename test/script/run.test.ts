@@ -399,3 +399,13 @@ describe('another version of the script', () => {
     expect(router.lines()).toEqual(['error: old'])
   })
 })
+
+test('a $var whose name is made at run time begins as 0 for each message, even if no other $var stands in the script', async () => {
+  const router = await startRouter(`
+    loadmodule "sl.so"
+    request_route { $var($fU) = $var($fU) + 1; sl_send_reply("200", "$var($fU)"); }
+  `)
+  router.receive(request())
+  router.receive(request())
+  expect(router.sent.map(({ firstLine }) => firstLine)).toEqual(['SIP/2.0 200 1', 'SIP/2.0 200 1'])
+})

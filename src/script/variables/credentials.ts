@@ -11,18 +11,18 @@ import { type CoreVariables, orNull, text } from './variable.ts'
  */
 export const credentialVariables: CoreVariables = {
   au: text('Username without its domain.', (run) => userOf(credentials(run))),
-  aU: text('Username as it came.', (run) => param(run, 'username')),
+  aU: text('Username as it came.', (run) => credentials(run)?.username ?? null),
   ad: text('Domain of the username.', (run) => {
-    const name = param(run, 'username')
+    const name = credentials(run)?.username ?? null
     return name === null ? null : name.includes('@') ? name.slice(name.indexOf('@') + 1) : ''
   }),
-  ar: text('Realm.', (run) => param(run, 'realm')),
-  adu: text('Digest URI.', (run) => param(run, 'uri')),
-  aa: text('Algorithm.', (run) => param(run, 'algorithm')),
-  adn: text('Nonce.', (run) => param(run, 'nonce')),
-  adc: text('Client nonce.', (run) => param(run, 'cnonce')),
-  ado: text('Opaque.', (run) => param(run, 'opaque')),
-  adr: text('Response.', (run) => param(run, 'response')),
+  ar: text('Realm.', (run) => credentials(run)?.realm ?? null),
+  adu: text('Digest URI.', (run) => credentials(run)?.uri ?? null),
+  aa: text('Algorithm.', (run) => credentials(run)?.algorithm ?? null),
+  adn: text('Nonce.', (run) => credentials(run)?.nonce ?? null),
+  adc: text('Client nonce.', (run) => credentials(run)?.cnonce ?? null),
+  ado: text('Opaque.', (run) => credentials(run)?.opaque ?? null),
+  adr: text('Response.', (run) => credentials(run)?.response ?? null),
   Au: text('User for accounting: the authenticated user with its realm, else From.', (run) => {
     const { authenticated } = run.scope
     return authenticated === null ? fromUser(run, true) : `${authenticated.user}@${authenticated.realm}`
@@ -40,13 +40,9 @@ function credentials(run: ScriptRun): AuthValue | null {
   return parsed?.scheme === 'digest' ? parsed : null
 }
 
-function param(run: ScriptRun, name: string): string | null {
-  return credentials(run)?.params.get(name) ?? null
-}
-
 function userOf(value: AuthValue | null): string | null {
-  const name = value?.params.get('username')
-  if (name === undefined) return null
+  const name = value?.username ?? null
+  if (name === null) return null
   const at = name.indexOf('@')
   return at < 0 ? name : name.slice(0, at)
 }
