@@ -72,6 +72,12 @@ export class Intake implements TransportHandler {
 
   onSendError(flow: Flow, code: string): void {
     this.#rooms?.engine.onSendError(flow, code)
+    this.#handover?.tellSendError(flow, code)
+  }
+
+  /** Another worker was told of it, and we may have sent. */
+  onToldSendError(flow: Flow, code: string): void {
+    this.#rooms?.engine.onSendError(flow, code)
   }
 
   /**

@@ -17,7 +17,7 @@ import { createTransactionLayer } from './transaction/layer.ts'
 import type { ListenRequest, SocketTable } from './transport/socket.ts'
 import { createSocketTable } from './transport/sockets.ts'
 import type { Network, Transport } from './transport/transport.ts'
-import { Handover } from './worker/handover.ts'
+import { Handover, sendErrorTopic, type ToldSendError } from './worker/handover.ts'
 import type { Link } from './worker/link.ts'
 import { branchMark } from './worker/mark.ts'
 import { type SummedMetrics, summedMetrics } from './worker/summed-metrics.ts'
@@ -197,7 +197,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     })
     opened.push(() => engine.close())
     proxy.handlers = engine.handlers
-    const handover = worker ? new Handover(worker.link, clock, transactions, metrics) : null
+    const handover = worker ? new Handover(worker.link, workers, clock, transactions, metrics) : null
     if (worker) opened.push(join(worker.link, workers, intake, transport, metrics, clock))
     await engine.start()
     await worker?.othersReady()
@@ -248,6 +248,11 @@ function join(
       if (socket !== undefined) intake.onPassed(text, { socket, address, port }, hops)
     },
     onTold: (from, topic, text) => workers.told(from, topic, text),
+  })
+  workers.onTold(sendErrorTopic, (value) => {
+    const { socketIndex, address, port, code } = value as ToldSendError
+    const socket = sockets[socketIndex]
+    if (socket !== undefined) intake.onToldSendError({ socket, address, port }, code)
   })
   const publish = () => {
     metrics.publish()

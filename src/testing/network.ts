@@ -201,7 +201,9 @@ export class SimulatedHost implements Network {
   readonly addresses: readonly string[]
   readonly behind: NatBox | null
   readonly #network: SimulatedNetwork
-  readonly #bound = new Map<string, SocketUser>()
+  /** Several users of one address and port share it (SO_REUSEPORT). */
+  readonly #bound = new Map<string, SocketUser[]>()
+  readonly #shared = new Set<string>()
   #nextPort = 32_768
 
   constructor(network: SimulatedNetwork, name: string, options: HostOptions) {
@@ -223,13 +225,20 @@ export class SimulatedHost implements Network {
     return this.addresses.includes(address)
   }
 
-  /** Port 0: any free one. Throws if it is taken or the address is not ours. */
-  bind(address: string, port: number, user: SocketUser): SimulatedSocket {
+  /**
+   * Port 0: any free one. Throws if the address is not ours, or if the port is taken, unless all who have it bind it
+   * with `reusePort`: then each source's datagrams go to one of them.
+   */
+  bind(address: string, port: number, user: SocketUser, reusePort = false): SimulatedSocket {
     if (!this.has(address)) throw new Error(`${this.name} has no address ${address}`)
     const endpoint = { address, port: port === 0 ? this.#freePort(address) : port }
     const key = keyOf(endpoint)
-    if (this.#bound.has(key)) throw new Error(`${address}:${endpoint.port} is in use on ${this.name}`)
-    this.#bound.set(key, user)
+    const users = this.#bound.get(key) ?? []
+    if (users.length > 0 && !(reusePort && this.#shared.has(key))) {
+      throw new Error(`${address}:${endpoint.port} is in use on ${this.name}`)
+    }
+    if (reusePort) this.#shared.add(key)
+    this.#bound.set(key, [...users, user])
     return {
       ...endpoint,
       send: (text, toAddress, toPort) => {
@@ -237,28 +246,28 @@ export class SimulatedHost implements Network {
         if (text.length > limits.datagramBytesMax - 28) user.onError(to, 'EMSGSIZE')
         else this.#network.transmit(this, endpoint, to, text)
       },
-      close: () => this.#bound.delete(key),
+      close: () => this.#unbind(key, user),
     }
   }
 
   /** @internal False if nobody listens there. */
   deliver(to: Endpoint, from: Endpoint, text: string): boolean {
-    const user = this.#bound.get(keyOf(to))
+    const user = this.#userOf(to, from)
     user?.onDatagram(text, from)
     return user !== undefined
   }
 
   /** @internal An ICMP error came back. */
   fail(source: Endpoint, destination: Endpoint, code: string): void {
-    this.#bound.get(keyOf(source))?.onError(destination, code)
+    this.#userOf(source, destination)?.onError(destination, code)
   }
 
   async open(
     requests: readonly ListenRequest[],
     handler: TransportHandler,
-    _options: NetworkOptions,
+    { reusePort = false }: NetworkOptions,
   ): Promise<Transport> {
-    return new SimulatedTransport(this, requests, handler)
+    return new SimulatedTransport(this, requests, handler, reusePort)
   }
 
   async resolve(host: string, port: number, _transport: string): Promise<Endpoint[]> {
@@ -271,6 +280,22 @@ export class SimulatedHost implements Network {
     return name === undefined || name === 'eth0' ? [...this.addresses] : []
   }
 
+  /** Which of those who share it: the same one for a source, as the kernel has it. */
+  #userOf(ours: Endpoint, theirs: Endpoint): SocketUser | undefined {
+    const users = this.#bound.get(keyOf(ours))
+    return users === undefined || users.length === 1 ? users?.[0] : users[hashOf(theirs) % users.length]
+  }
+
+  #unbind(key: string, user: SocketUser): void {
+    const left = (this.#bound.get(key) ?? []).filter((one) => one !== user)
+    if (left.length > 0) {
+      this.#bound.set(key, left)
+      return
+    }
+    this.#bound.delete(key)
+    this.#shared.delete(key)
+  }
+
   #freePort(address: string): number {
     while (this.#bound.has(keyOf({ address, port: this.#nextPort }))) this.#nextPort++
     return this.#nextPort++
@@ -281,14 +306,24 @@ class SimulatedTransport implements Transport {
   readonly sockets: readonly ListenSocket[]
   readonly #bound: readonly SimulatedSocket[]
 
-  constructor(host: SimulatedHost, requests: readonly ListenRequest[], handler: TransportHandler) {
+  constructor(
+    host: SimulatedHost,
+    requests: readonly ListenRequest[],
+    handler: TransportHandler,
+    reusePort: boolean,
+  ) {
     this.sockets = requests.map((request, index) => createListenSocket(request, index))
     this.#bound = this.sockets.map((socket) =>
-      host.bind(socket.address, socket.port, {
-        onDatagram: (text, { address, port }) =>
-          handler.onDatagrams(batchOf(text, { socket, address, port })),
-        onError: ({ address, port }, code) => handler.onSendError({ socket, address, port }, code),
-      }),
+      host.bind(
+        socket.address,
+        socket.port,
+        {
+          onDatagram: (text, { address, port }) =>
+            handler.onDatagrams(batchOf(text, { socket, address, port })),
+          onError: ({ address, port }, code) => handler.onSendError({ socket, address, port }, code),
+        },
+        reusePort,
+      ),
     )
   }
 
@@ -307,4 +342,12 @@ function batchOf(text: string, flow: Flow): DatagramBatch {
 
 function keyOf({ address, port }: Endpoint): string {
   return `${address} ${port}`
+}
+
+/** FNV-1a of address and port. */
+function hashOf(endpoint: Endpoint): number {
+  const text = keyOf(endpoint)
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return (hash ^ (hash >>> 15)) >>> 0
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { ScriptRejected, type Server, type ServerOptions, startServer } from '../server.ts'
+import { ScriptRejected, type Server } from '../server.ts'
 import { memoryStore } from '../store/memory.ts'
 import type { Store } from '../store/table.ts'
 import type { ListenRequest } from '../transport/socket.ts'
@@ -10,6 +10,7 @@ import { type CollectingLog, collectingLog } from './log.ts'
 import type { Endpoint, NatBox, NatOptions } from './nat.ts'
 import { type CapturedDatagram, type SimulatedNetwork, simulatedNetwork } from './network.ts'
 import { seededRandom } from './random.ts'
+import { type RouterOptions, startRouter } from './router.ts'
 import type { AgentOptions } from './user-agent.ts'
 
 /**
@@ -43,7 +44,9 @@ export interface LadderOptions<Name extends string = never, Nat extends string =
   readonly delayMs?: number
   readonly store?: Store
   /** What runs as the router instead of ours: for tests of ladders themselves. */
-  readonly start?: (options: ServerOptions) => Promise<Server>
+  readonly start?: (options: RouterOptions) => Promise<Server>
+  /** Workers of the router. Default: 1. */
+  readonly workers?: number
 }
 
 /** What a test can reach beside its agents. */
@@ -122,7 +125,7 @@ async function setStage<Name extends string>(
   const addresses = [options.router ?? '192.0.2.1'].flat()
   const [address = '192.0.2.1', ...others] = addresses
   const host = network.host('router', { address, addresses: others })
-  const startWith = orExplain(options.start ?? startServer)
+  const startWith = orExplain(options.start ?? startRouter)
   const running = await startWith({
     script:
       typeof script === 'string'
@@ -133,6 +136,7 @@ async function setStage<Name extends string>(
     random: seededRandom((options.seed ?? 1) + 1),
     log,
     store: options.store ?? memoryStore(),
+    workers: options.workers ?? ladderDefaults.workers,
     ...(options.listen !== null && { listen: options.listen ?? addresses.map(listenOn) }),
     ...(options.defines && { defines: new Map(Object.entries(options.defines)) }),
     environment: (name) => options.environment?.[name] ?? null,
@@ -171,9 +175,12 @@ async function setStage<Name extends string>(
   return { cast: { ...world, ...agents } as Cast<Name>, steps }
 }
 
+/** For whoever runs ladders: all of them with several workers (test/ladders/workers.ts). */
+export const ladderDefaults = { workers: 1 }
+
 /** A script with errors: the test says which. */
-function orExplain(start: (options: ServerOptions) => Promise<Server>) {
-  return async (options: ServerOptions): Promise<Server> => {
+function orExplain(start: (options: RouterOptions) => Promise<Server>) {
+  return async (options: RouterOptions): Promise<Server> => {
     try {
       return await start(options)
     } catch (error) {

@@ -5,6 +5,7 @@ import type { TransactionLayer } from '../transaction/transaction.ts'
 import type { Flow } from '../transport/socket.ts'
 import type { Link } from './link.ts'
 import { ownerOfBranch, ownerOfResponse } from './mark.ts'
+import type { Workers } from './workers.ts'
 
 /**
  * What arrives at one worker and belongs to another. The kernel spreads datagrams by their source: requests of one
@@ -20,14 +21,16 @@ import { ownerOfBranch, ownerOfResponse } from './mark.ts'
  */
 export class Handover {
   readonly #link: Link
+  readonly #workers: Workers
   readonly #clock: Clock
   readonly #transactions: TransactionLayer
   readonly #passed: Counter
   readonly #lost: Counter
   #unsettledUntil = Number.NEGATIVE_INFINITY
 
-  constructor(link: Link, clock: Clock, transactions: TransactionLayer, metrics: Metrics) {
+  constructor(link: Link, workers: Workers, clock: Clock, transactions: TransactionLayer, metrics: Metrics) {
     this.#link = link
+    this.#workers = workers
     this.#clock = clock
     this.#transactions = transactions
     this.#passed = metrics.counter(
@@ -58,6 +61,12 @@ export class Handover {
     return this.#passTo((this.#link.index + 1) % this.#link.count, request.text, flow, hops + 1)
   }
 
+  /** The kernel tells an ICMP error to whichever worker its hash says: all hear of it, one of them has sent. */
+  tellSendError({ socket, address, port }: Flow, code: string): void {
+    const told: ToldSendError = { socketIndex: socket.index, address, port, code }
+    this.#workers.tell(sendErrorTopic, told)
+  }
+
   /** A worker has come or gone: where the kernel puts a source may have changed. */
   unsettle(): void {
     this.#unsettledUntil = this.#clock.now() + this.#transactions.timers.j
@@ -82,4 +91,14 @@ export class Handover {
     else this.#lost.add()
     return true
   }
+}
+
+/** A notice of the link: an error of a datagram that any worker may have sent. */
+export const sendErrorTopic = 'send-error'
+
+export interface ToldSendError {
+  readonly socketIndex: number
+  readonly address: string
+  readonly port: number
+  readonly code: string
 }
