@@ -1,13 +1,10 @@
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { describe, test } from 'vitest'
+import { scriptsFolder } from '../../../bench/scenarios.ts'
 import { respond } from '../oracle.ts'
 import { compare } from './compare.ts'
 import { credentials, newCallId, request, type Talk } from './talk.ts'
 
 /** The scripts that both servers are measured with, unmodified, each with the conversation that it is for. */
-const folder = fileURLToPath(new URL('../../../../shared/bench/kamailio/', import.meta.url))
-const script = (name: string) => ({ file: `${folder}${name}.cfg` })
+const script = (name: string) => ({ file: `${scriptsFolder}${name}.cfg` })
 
 const relayed =
   (method: string) =>
@@ -87,15 +84,9 @@ async function computed({ send, take }: Talk): Promise<void> {
   }
 }
 
-if (existsSync(folder)) {
-  compare('bench a: stateless relay', script('a'), [{ title: 'MESSAGE', talk: relayed('MESSAGE') }])
-  compare('bench b: stateful relay', script('b'), [{ title: 'MESSAGE', talk: relayed('MESSAGE') }])
-  compare('bench c: calls', script('c'), [{ title: 'a call', talk: call }])
-  compare('bench d: registration', script('d'), [
-    { title: 'REGISTER, 401, REGISTER, 200', talk: registration },
-  ])
-  compare('bench e: from behind a NAT', script('e'), [{ title: 'MESSAGE', talk: fromBehindNat }])
-  compare('bench f: a long script', script('f'), [{ title: 'three users', talk: computed }])
-} else {
-  describe.skip(`the bench scripts are not there: ${folder}`, () => test('compared'))
-}
+compare('bench a: stateless relay', script('a'), [{ title: 'MESSAGE', talk: relayed('MESSAGE') }])
+compare('bench b: stateful relay', script('b'), [{ title: 'MESSAGE', talk: relayed('MESSAGE') }])
+compare('bench c: calls', script('c'), [{ title: 'a call', talk: call }])
+compare('bench d: registration', script('d'), [{ title: 'REGISTER, 401, REGISTER, 200', talk: registration }])
+compare('bench e: from behind a NAT', script('e'), [{ title: 'MESSAGE', talk: fromBehindNat }])
+compare('bench f: a long script', script('f'), [{ title: 'three users', talk: computed }])

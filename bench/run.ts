@@ -1,0 +1,73 @@
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { compared } from './comparison.ts'
+import { type Idle, measureIdle } from './idle.ts'
+import { type LocationFigures, measureLocation } from './location.ts'
+import { type Footprint, measureFootprint } from './memory.ts'
+import { readOptions } from './options.ts'
+import { scenario, scenarioNames } from './scenarios.ts'
+import { type Measured, measureScenario } from './session.ts'
+import { idleMarkdown, locationMarkdown, memoryMarkdown, scenarioMarkdown } from './table.ts'
+
+/** `npm run bench`: measures, prints, and ends with 0 unless something could not be measured. README.md says how. */
+const options = readOptions(process.argv)
+const measured: Measured[] = []
+const footprints: Footprint[] = []
+const idle: Idle[] = []
+const locations: LocationFigures[] = []
+const failures: string[] = []
+
+for (const subject of options.subjects) {
+  try {
+    if (scenarioNames.includes(subject)) {
+      measured.push(...(await measureScenario(scenario(subject), options, progress)))
+    } else if (subject === 'memory') footprints.push(...(await measureFootprint(options, progress)))
+    else if (subject === 'idle') idle.push(...(await measureIdle(options, progress)))
+    else locations.push(...(await measureLocation(options, progress)))
+  } catch (error) {
+    failures.push(`${subject}: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+const comparisons = compared(measured, options.settings.moderation !== 0)
+const tables = [
+  scenarioMarkdown(comparisons),
+  memoryMarkdown(footprints),
+  idleMarkdown(idle),
+  locationMarkdown(locations),
+]
+console.log(tables.filter((table) => table !== '').join('\n\n'))
+for (const { scenario, rate, isClean } of comparisons) {
+  if (!isClean) failures.push(`${scenario} at ${rate}: no run without losses or retransmissions`)
+}
+for (const failure of failures) console.error(`not measured: ${failure}`)
+if (failures.length > 0) process.exitCode = 1
+if (options.json !== null) {
+  const document = {
+    date: new Date().toISOString(),
+    commit: commit(options.settings.checkout ?? '.'),
+    machine: { processor: cpus()[0]?.model, processors: cpus().length, node: process.version },
+    options,
+    comparisons,
+    measured,
+    footprints,
+    idle,
+    locations,
+    failures,
+  }
+  writeFileSync(options.json, `${JSON.stringify(document, null, 2)}\n`)
+}
+
+function progress(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+function commit(checkout: string): string | null {
+  try {
+    const args = ['-C', checkout, 'rev-parse', '--short', 'HEAD']
+    return execFileSync('git', args, { encoding: 'latin1', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  } catch {
+    return null
+  }
+}
