@@ -47,6 +47,12 @@ const runCommand = program
   .option('-u, --user <user>', 'changes to this user once the sockets are open')
   .option('-g, --group <group>', 'changes to this group once the sockets are open')
   .option(
+    '--workers <count>',
+    'exactly so many worker threads, instead of children= of the script',
+    workers,
+    defaultWorkers(),
+  )
+  .option(
     '--moderation <microseconds>',
     'collects datagrams that long at busy rates, instead of what the script says (udp_moderation); 0: never',
     microseconds,
@@ -134,6 +140,12 @@ function collectDefines(text: string, earlier: Map<string, string>): Map<string,
   return new Map(earlier).set(name, rest.join('='))
 }
 
+function workers(text: string): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= 1 && value <= limits.workersMax) return value
+  throw new InvalidArgumentError(`Workers are a number from 1 to ${limits.workersMax}.`)
+}
+
 function microseconds(text: string): number {
   const value = Number(text)
   if (/^\d+$/.test(text) && value <= limits.moderationMicrosecondsMax) return value
@@ -155,4 +167,9 @@ function pluginsOption(): Option {
 
 function defaultDataDirectory(): string {
   return process.env['VIADUCT_DATA'] ?? './var'
+}
+
+function defaultWorkers(): number | undefined {
+  const text = process.env['VIADUCT_WORKERS'] ?? ''
+  return text === '' ? undefined : workers(text)
 }

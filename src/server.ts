@@ -58,7 +58,7 @@ export interface WorkerOptions {
   readonly secret: string
   readonly isReplacement: boolean
   /** Awaited before the first datagram is handled: until then the others may not be ready. */
-  readonly othersReady: () => Promise<void>
+  readonly othersReady: (ready: Pick<Server, 'transport' | 'loaded' | 'storeDescription'>) => Promise<void>
 }
 
 export interface AcceptedScript {
@@ -200,7 +200,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const handover = worker ? new Handover(worker.link, workers, clock, transactions, metrics) : null
     if (worker) opened.push(join(worker.link, workers, intake, transport, metrics, clock))
     await engine.start()
-    await worker?.othersReady()
+    await worker?.othersReady({ transport, loaded, storeDescription: store.description })
     intake.open(engine, transactions, proxy, handover)
     return {
       engine,

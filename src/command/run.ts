@@ -1,23 +1,25 @@
 import { resolve } from 'node:path'
-import { getHeapStatistics } from 'node:v8'
 import { renderDiagnostic } from '../../grammar/diagnostics.ts'
-import { limits } from '../limits.ts'
 import { addressesOf, parseListen } from '../listen.ts'
 import { systemClock } from '../runtime/clock.ts'
-import type { Log, LogLevel } from '../runtime/log.ts'
+import type { Log } from '../runtime/log.ts'
 import { createPinoLog } from '../runtime/pino-log.ts'
 import { systemRandom } from '../runtime/random.ts'
-import { ScriptRejected, type Server, startServer } from '../server.ts'
+import { type AcceptedScript, acceptScript, ScriptRejected, socketsOf, startServer } from '../server.ts'
 import { openStore, storeFiles } from '../store/open-store.ts'
 import type { Store } from '../store/table.ts'
 import type { ListenRequest } from '../transport/socket.ts'
 import { createSystemNetwork } from '../transport/system-network.ts'
 import type { Network } from '../transport/transport.ts'
 import { version } from '../version.ts'
+import type { ServerDescription } from '../worker/messages.ts'
+import { describe } from './describe.ts'
 import { PidFile } from './pid-file.ts'
 import { becomeIdentity, giveDataDirectory, type Identity, identityOf } from './privileges.ts'
 import { defaultScript, readScript } from './script-file.ts'
+import { levelOf, transactionsThatFit } from './settings.ts'
 import { keepRunning } from './stray-errors.ts'
+import { freeSockets, superviseThreads, workersCount } from './workers.ts'
 
 /** `viaduct run`: one router until SIGTERM or SIGINT. */
 export interface RunOptions {
@@ -31,6 +33,8 @@ export interface RunOptions {
   readonly workdir?: string
   readonly user?: string
   readonly group?: string
+  /** Exactly so many, instead of what the script says. */
+  readonly workers?: number
   /** Microseconds, instead of the script's udp_moderation. */
   readonly moderation?: number
   readonly debug?: number
@@ -45,26 +49,35 @@ const drainMilliseconds = 4_000
 
 /** Resolves with the exit code once the router has stopped. */
 export async function run(options: RunOptions): Promise<number> {
-  const pretty = options.colour === true || process.stderr.isTTY === true
+  const pretty = isPretty(options)
   const log = createPinoLog({ level: levelOf(options.debug ?? 0), pretty })
   // `debug=` of the script is about messages; that we started, and on what, is said whatever it is.
   const notices = createPinoLog({ level: 'info', pretty })
   const startup = new Startup(options, log)
   const stopSignal = untilSignalled()
   try {
-    const server = await startup.start()
+    const router = await startup.start()
     // As in Kamailio, -d outdoes the script's debug=.
     if (options.debug) log.setLevel(levelOf(options.debug))
     startup.pidFile?.write(process.pid)
-    announce(server, startup.path, options, notices)
+    announce(router, startup.path, options, notices)
     keepRunning(notices)
-    return await stopAfter(stopSignal, server, notices)
+    return await stopAfter(stopSignal, router, notices)
   } catch (error) {
     complain(error, log)
     return 1
   } finally {
     startup.pidFile?.remove()
   }
+}
+
+/** A router that runs, of one worker or of several. */
+interface RunningRouter extends AcceptedScript {
+  readonly description: ServerDescription
+  readonly workers: number
+  /** Fulfilled if it cannot go on: no worker is left. */
+  readonly ended: Promise<void>
+  stop(drainMilliseconds: number): Promise<void>
 }
 
 /**
@@ -83,7 +96,7 @@ class Startup {
     this.#log = log
   }
 
-  async start(): Promise<Server> {
+  async start(): Promise<RunningRouter> {
     const { environment, define, plugins, workdir, ignored } = this.#options
     for (const letter of ignored) this.#log.info({ option: letter }, `${letter} is accepted and ${noMeaning}`)
     const identity = identityOf(this.#options.user, this.#options.group)
@@ -98,49 +111,106 @@ class Startup {
       moderationMicroseconds: this.#options.moderation,
     })
     const listen = await listenRequestsOf(this.#options.listen ?? [], network)
-    return await startServer({
+    const script: ScriptOptions = {
       script: { path: this.path },
-      network,
-      clock: this.#clock,
-      random: systemRandom(),
-      log: this.#log,
-      store: () => this.#openStore(identity),
-      ...(listen.length > 0 && { listen }),
       ...(define && { defines: define }),
       ...(plugins && { pluginDirectories: plugins }),
       environment: (name) => environment[name] ?? null,
+    }
+    const accepted = await acceptScript(script)
+    const workers = workersCount(accepted, this.#options.workers, this.#log)
+    const sockets = { network, log: this.#log, ...(listen.length > 0 && { listen }) }
+    return workers === 1
+      ? await this.#startServer(accepted, script, sockets, identity)
+      : await this.#startThreads(accepted, workers, sockets, identity)
+  }
+
+  async #startServer(
+    accepted: AcceptedScript,
+    script: ScriptOptions,
+    sockets: SocketOptions,
+    identity: Identity | null,
+  ): Promise<RunningRouter> {
+    const server = await startServer({
+      ...script,
+      ...sockets,
+      accepted,
+      clock: this.#clock,
+      random: systemRandom(),
+      store: () => this.#openStore(identity),
       transactionsMax: transactionsThatFit(),
     })
+    return {
+      ...accepted,
+      description: describe(server),
+      workers: 1,
+      ended: new Promise(() => {}),
+      stop: (milliseconds) => server.stop(milliseconds),
+    }
+  }
+
+  async #startThreads(
+    accepted: AcceptedScript,
+    workers: number,
+    sockets: SocketOptions,
+    identity: Identity | null,
+  ): Promise<RunningRouter> {
+    const { define, plugins, moderation, debug = 0, environment } = this.#options
+    const listen = await freeSockets(sockets.network, await socketsOf(accepted, sockets))
+    const supervisor = superviseThreads(
+      workers,
+      listen,
+      {
+        path: this.path,
+        directory: this.#directory,
+        define,
+        plugins,
+        moderation,
+        debug,
+        pretty: isPretty(this.#options),
+        environment: { ...environment },
+      },
+      this.#log,
+    )
+    try {
+      await supervisor.bind()
+      this.#beforeStore(identity)
+      const description = await supervisor.open()
+      const stop = (milliseconds: number) => supervisor.stop(milliseconds)
+      return { ...accepted, description, workers, ended: supervisor.allGivenUp, stop }
+    } catch (error) {
+      await supervisor.abort()
+      throw error
+    }
+  }
+
+  get #directory(): string | null {
+    const { data = './var', memory } = this.#options
+    return memory === true ? null : data
   }
 
   async #openStore(identity: Identity | null): Promise<Store> {
-    const { data = './var', memory, pid } = this.#options
-    const directory = memory === true ? null : data
+    this.#beforeStore(identity)
+    return await openStore({ directory: this.#directory, log: this.#log, clock: this.#clock })
+  }
+
+  #beforeStore(identity: Identity | null): void {
+    const { pid } = this.#options
     if (pid !== undefined) this.pidFile = new PidFile(pid)
-    if (identity !== null) {
-      if (directory !== null) giveDataDirectory(directory, identity, storeFiles)
-      becomeIdentity(identity)
-      this.#log.info({ ...identity }, `runs as ${identity.user ?? `group ${identity.gid}`} from here on`)
-    }
-    return await openStore({ directory, log: this.#log, clock: this.#clock })
+    if (identity === null) return
+    if (this.#directory !== null) giveDataDirectory(this.#directory, identity, storeFiles)
+    becomeIdentity(identity)
+    this.#log.info({ ...identity }, `runs as ${identity.user ?? `group ${identity.gid}`} from here on`)
   }
 }
 
+type ScriptOptions = Parameters<typeof acceptScript>[0]
+type SocketOptions = Parameters<typeof socketsOf>[1]
+
 const noMeaning = 'has no meaning here: one process, memory as needed'
 
-/** Octets of V8's heap that transactions never get: its nursery, and the program itself. */
-const nurseryBytes = 100_663_296
-const programBytes = 25_165_824
-const fewestTransactions = 1_000
-
-/**
- * Half of the heap that is left is for transactions. V8 takes about a quarter of a small host's memory, or what
- * --max-old-space-size says, and ends the process where that is used up: a flood must be refused before.
- */
-function transactionsThatFit(): number {
-  const left = getHeapStatistics().heap_size_limit - nurseryBytes - programBytes
-  const fitting = Math.floor(left / 2 / limits.transactionBytes)
-  return Math.min(limits.transactionsMax, Math.max(fewestTransactions, fitting))
+function isPretty({ colour }: RunOptions): boolean {
+  return colour === true || process.stderr.isTTY === true
 }
 
 function enter(directory: string): void {
@@ -166,27 +236,29 @@ async function listenRequestsOf(texts: readonly string[], network: Network): Pro
 }
 
 /** What an operator wants to know first: where it listens, what it runs, what it loaded, where it keeps things. */
-function announce(server: Server, script: string, options: RunOptions, log: Log): void {
-  for (const diagnostic of server.diagnostics) {
+function announce(router: RunningRouter, script: string, options: RunOptions, log: Log): void {
+  for (const diagnostic of router.diagnostics) {
     const text = renderDiagnostic(diagnostic, readScript, { colour: false })
     if (diagnostic.severity === 'note') log.debug({ code: diagnostic.code }, text)
     else log.warn({ code: diagnostic.code }, text)
   }
-  const sockets = server.transport.sockets.map(({ label }) => label)
-  const modules = server.loaded.plugins.map(({ definition }) => definition.name)
+  const { workers, description } = router
+  const { sockets, udp, modules, store } = description
   log.info(
     {
       version,
       node: process.version,
       pid: process.pid,
+      ...(workers > 1 && { workers }),
       sockets,
-      udp: server.transport.engine,
+      udp,
       script,
       modules,
-      store: server.storeDescription,
+      store,
     },
-    `viaduct ${version} runs ${script} on ${sockets.join(', ')}; modules: ${modules.join(' ') || 'none'}; ` +
-      `UDP: ${server.transport.engine}; store: ${server.storeDescription}; stop with Ctrl-C or kill ${process.pid}${options.file ? '' : ' (no script was named: -f FILE)'}`,
+    `viaduct ${version} runs ${script} on ${sockets.join(', ')}; ${workers > 1 ? `workers: ${workers}; ` : ''}` +
+      `modules: ${modules.join(' ') || 'none'}; UDP: ${udp}; store: ${store}; ` +
+      `stop with Ctrl-C or kill ${process.pid}${options.file ? '' : ' (no script was named: -f FILE)'}`,
   )
 }
 
@@ -204,18 +276,24 @@ function untilSignalled(): Promise<NodeJS.Signals> {
   })
 }
 
-/** Runs until then, drains, closes, and ends with 0. */
-async function stopAfter(signalled: Promise<NodeJS.Signals>, server: Server, log: Log): Promise<number> {
+/** Runs until then, drains, closes, and ends with 0; with 1 if it cannot go on. */
+async function stopAfter(
+  signalled: Promise<NodeJS.Signals>,
+  router: RunningRouter,
+  log: Log,
+): Promise<number> {
   const keepAlive = setInterval(() => {}, 2 ** 30)
-  const signal = await signalled
-  log.info(
-    { signal },
-    `${signal}: no new requests; waiting for those in flight, at most ${drainMilliseconds} ms`,
-  )
-  await server.stop(drainMilliseconds)
+  const signal = await Promise.race([signalled, router.ended.then(() => null)])
+  if (signal !== null) {
+    log.info(
+      { signal },
+      `${signal}: no new requests; waiting for those in flight, at most ${drainMilliseconds} ms`,
+    )
+  }
+  await router.stop(drainMilliseconds)
   clearInterval(keepAlive)
   log.info({}, 'stopped')
-  return 0
+  return signal === null ? 1 : 0
 }
 
 /** What an operator did wrong is one line that says what to do; where in our code it was found helps nobody. */
@@ -238,8 +316,4 @@ function complain(error: unknown, log: Log): void {
 /** TypeError and its kin are ours; an Error proper was made for a person to read. */
 function isDefect(error: Error): boolean {
   return error.constructor !== Error
-}
-
-function levelOf(debug: number): LogLevel {
-  return debug === 0 ? 'info' : debug === 1 ? 'debug' : 'trace'
 }

@@ -32,6 +32,8 @@ export type FromThread =
 /** For the line that says what runs. */
 export interface ServerDescription {
   readonly sockets: readonly string[]
+  /** Which engine carries the datagrams. */
+  readonly udp: string
   readonly modules: readonly string[]
   readonly store: string
 }

@@ -1,0 +1,94 @@
+import { workerData } from 'node:worker_threads'
+import { systemClock } from '../runtime/clock.ts'
+import { createPinoLog } from '../runtime/pino-log.ts'
+import { systemRandom } from '../runtime/random.ts'
+import { type Server, startServer } from '../server.ts'
+import { openStore } from '../store/open-store.ts'
+import { createSystemNetwork } from '../transport/system-network.ts'
+import type { FromThread, ThreadStart, ToThread } from '../worker/messages.ts'
+import { sharedRegions } from '../worker/regions.ts'
+import { SharedLink } from '../worker/shared-link.ts'
+import { describe } from './describe.ts'
+import { levelOf, transactionsThatFit } from './settings.ts'
+import { keepRunning } from './stray-errors.ts'
+import type { ThreadSettings } from './workers.ts'
+
+/** A worker thread: one server, told by the main thread when to go on (worker/supervisor.ts). */
+const start = workerData as ThreadStart<ThreadSettings>
+const { index, control, settings } = start
+const clock = systemClock(start.clockOrigin)
+const level = levelOf(settings.debug)
+const log = createPinoLog({ level, pretty: settings.pretty }).child({ worker: index })
+const notices = createPinoLog({ level: 'info', pretty: settings.pretty }).child({ worker: index })
+
+let server: Server | null = null
+let opened = () => {}
+let serves = () => {}
+const mayOpen = new Promise<void>((resolve) => {
+  opened = resolve
+})
+const mayServe = new Promise<void>((resolve) => {
+  serves = resolve
+})
+
+control.on('message', (message: ToThread) => {
+  if (message.kind === 'open') opened()
+  else if (message.kind === 'serve') serves()
+  else if (message.kind === 'unsettle') server?.unsettle()
+  else if (message.kind === 'drain') void drain(message.milliseconds)
+  else void close()
+})
+
+try {
+  server = await startServer({
+    script: { path: settings.path },
+    network: createSystemNetwork({
+      log,
+      environment: settings.environment,
+      moderationMicroseconds: settings.moderation,
+    }),
+    clock,
+    random: systemRandom(),
+    log,
+    listen: start.listen,
+    store: async () => {
+      say({ kind: 'bound' })
+      await mayOpen
+      return await openStore({ directory: settings.directory, log, clock })
+    },
+    regions: sharedRegions(start.regions, index),
+    ...(settings.define && { defines: settings.define }),
+    ...(settings.plugins && { pluginDirectories: settings.plugins }),
+    environment: (name) => settings.environment[name] ?? null,
+    transactionsMax: transactionsThatFit(),
+    worker: {
+      link: new SharedLink(start.links, index, clock),
+      secret: start.secret,
+      isReplacement: start.isReplacement,
+      othersReady: (ready) => {
+        say({ kind: 'ready', description: describe(ready) })
+        return mayServe
+      },
+    },
+  })
+  // As in Kamailio, -d outdoes the script's debug=.
+  if (settings.debug > 0) log.setLevel(level)
+  keepRunning(notices)
+} catch (error) {
+  say({ kind: 'failed', error })
+}
+
+function say(message: FromThread): void {
+  control.postMessage(message)
+}
+
+async function drain(milliseconds: number): Promise<void> {
+  await server?.drain(milliseconds)
+  say({ kind: 'drained' })
+}
+
+/** Ends this thread alone. */
+async function close(): Promise<void> {
+  await server?.stop(0)
+  process.exit(0)
+}
