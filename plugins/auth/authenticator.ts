@@ -10,11 +10,12 @@ import {
 } from '../../src/plugin/index.ts'
 import { type BindingRules, bindingOf } from './binding.ts'
 import { findCredentials, readAnswer, splitUsername } from './credentials.ts'
-import { type Algorithm, algorithmNamed, type Digest, type DigestAnswer, md5, sameDigits } from './digest.ts'
+import { type Algorithm, algorithmNamed, type Digest, type DigestAnswer, md5, type Proof } from './digest.ts'
 import type { Lockout } from './lockout.ts'
 import type { NonceMint, NonceReading } from './nonce.ts'
 import type { NonceUses } from './nonce-uses.ts'
 import { notesOf } from './notes.ts'
+import { ProvenUser, type UsedHeader } from './proven-user.ts'
 
 /** Kamailio's return codes of the authentication functions. */
 export const AuthCode = {
@@ -107,56 +108,38 @@ export class Authenticator {
     if (found === null) {
       return this.#refused(context, AuthCode.noCredentials, `no credentials for realm ${request.realm}`)
     }
-    const answer = readAnswer(found.params)
+    const answer = readAnswer(found)
     if (typeof answer === 'string') return this.#refused(context, AuthCode.error, answer)
     const algorithm = answer.algorithm === '' ? md5 : algorithmNamed(answer.algorithm)
     if (algorithm === null) {
       return this.#refused(context, AuthCode.error, `algorithm ${answer.algorithm} was never offered`)
     }
-    const result = this.#verify(context, request, answer, algorithm)
-    if (result.code === AuthCode.ok) notesOf(context).used = { header, text: found.text }
-    return result
+    return this.#verify(context, request, { header, text: found.text }, answer, algorithm)
   }
 
   #verify(
     context: RouteContext,
     request: AuthenticationRequest,
+    used: UsedHeader,
     answer: DigestAnswer,
     algorithm: Algorithm,
   ): AuthenticationResult {
+    const { digest, mint, log } = this.#services
+    const { message } = context
     const user = { username: answer.username, ...splitUsername(answer.username), realm: answer.realm }
-    const binding = bindingOf(this.#rules.binding, request.realm, context.message, context.flow)
-    const nonce = this.#services.mint.read(answer.nonce, binding)
+    const binding = bindingOf(this.#rules.binding, request.realm, message, context.flow)
+    const nonce = mint.read(answer.nonce, binding)
     const secret = request.findSecret(user, algorithm)
-    const ha1 = this.#ha1Of(secret, algorithm, user)
-    const expected = this.#services.digest.response(
-      algorithm,
-      ha1,
-      answer,
-      request.method,
-      context.message.body,
-    )
-    const isRight = sameDigits(expected, answer.response) && hasPassword(secret)
+    const proof = proofOf(secret, algorithm)
+    const isRight = digest.isRight(algorithm, proof, answer, request.method, message.body) && proof === secret
 
     if (secret.kind === 'unusable') {
-      this.#services.log.error(
-        { ...context.logFields(), user: user.username },
-        `cannot authenticate: ${secret.why}`,
-      )
+      log.error({ ...context.logFields(), user: user.username }, `cannot authenticate: ${secret.why}`)
       return this.#refused(context, AuthCode.error, secret.why)
     }
     const problem = this.#problemOf(context, answer, algorithm, nonce, secret, isRight, user)
     if (problem !== null) return problem
-    return this.#accepted(context, user, answer, algorithm, ha1, nonce)
-  }
-
-  /** For a user without a password the same work is done with one that nobody has. */
-  #ha1Of(secret: Secret, algorithm: Algorithm, user: DigestUser): string {
-    const { digest } = this.#services
-    if (secret.kind === 'password') return digest.ha1(algorithm, user.username, user.realm, secret.password)
-    if (secret.kind === 'ha1') return secret.ha1
-    if (secret.kind === 'unknown-user' && secret.stored === 'ha1') return '0'.repeat(algorithm.digitsCount)
-    return digest.ha1(algorithm, user.username, user.realm, 'no such user')
+    return this.#accepted(context, user, used, answer, algorithm, proof, nonce)
   }
 
   /** In Kamailio's order: nonce, user, password; then what Kamailio does not ask. */
@@ -201,7 +184,7 @@ export class Authenticator {
         `the answer is for ${answer.uri}, the request for ${context.message.requestUri}`,
       )
     }
-    if (!this.#isFirstUse(context, answer)) {
+    if (!this.#isFirstUse(context, answer, nonce)) {
       notesOf(context).staleRealm = answer.realm
       return this.#refused(
         context,
@@ -215,30 +198,37 @@ export class Authenticator {
   #accepted(
     context: RouteContext,
     user: DigestUser,
+    used: UsedHeader,
     answer: DigestAnswer,
     algorithm: Algorithm,
-    ha1: string,
+    proof: Proof,
     nonce: NonceReading,
   ): AuthenticationResult {
     this.#services.lockout.recordSuccess(user.username, context.flow.address)
-    context.scope.authenticated = {
-      user: flat(user.user),
-      realm: flat(user.realm),
-      flowProven: nonce.flowProven,
-      qop: answer.qop !== '',
+    const isCounted = answer.qop !== ''
+    context.scope.authenticated = new ProvenUser(
+      flat(user.user),
+      flat(user.realm),
+      nonce.flowProven,
+      isCounted,
+      used,
+    )
+    if (this.#rules.addsAuthenticationInfo) {
+      context.replyHeaders += this.#authenticationInfo(answer, algorithm, proof)
     }
-    if (this.#rules.addsAuthenticationInfo)
-      context.replyHeaders += this.#authenticationInfo(answer, algorithm, ha1)
-    const proof = nonce.flowProven ? ', to a nonce sent to this very flow' : ''
-    context.explain('auth', `${user.username} proved their password${proof}`)
+    const flow = nonce.flowProven ? ', to a nonce sent to this very flow' : ''
+    context.explain('auth', `${user.username} proved their password${flow}`)
     return { code: AuthCode.ok, user }
   }
 
   /** RFC 7616 §3.5. */
-  #authenticationInfo(answer: DigestAnswer, algorithm: Algorithm, ha1: string): string {
-    const proof = this.#services.digest.serverResponse(algorithm, ha1, answer)
+  #authenticationInfo(answer: DigestAnswer, algorithm: Algorithm, proof: Proof): string {
+    const { digest } = this.#services
+    const ha1 =
+      proof.kind === 'ha1' ? proof.ha1 : digest.ha1(algorithm, answer.username, answer.realm, proof.password)
+    const response = digest.serverResponse(algorithm, ha1, answer)
     const counted = answer.qop === '' ? '' : `, qop=${answer.qop}, cnonce="${answer.cnonce}", nc=${answer.nc}`
-    return `Authentication-Info: rspauth="${proof}"${counted}\r\n`
+    return `Authentication-Info: rspauth="${response}"${counted}\r\n`
   }
 
   /**
@@ -258,15 +248,22 @@ export class Authenticator {
     return sockets.isMyself(answered.host, answered.port) && sockets.isMyself(requested.host, requested.port)
   }
 
-  #isFirstUse(context: RouteContext, answer: DigestAnswer): boolean {
+  #isFirstUse(context: RouteContext, answer: DigestAnswer, nonce: NonceReading): boolean {
     const { countsNonces, oneTimeAlways, oneTimeWithoutQop } = this.#rules
     const isCounted = answer.qop !== '' && countsNonces && !oneTimeAlways
     if (!isCounted && !oneTimeAlways && !(answer.qop === '' && oneTimeWithoutQop)) return true
     const { message, flow } = context
-    const request = `${flow.address}:${flow.port} ${message.callId} ${message.cseq?.number ?? 0} ${message.method} ${answer.response}`
     const count = isCounted ? Number.parseInt(answer.nc, 16) : 0
     if (isCounted && count === 0) return false
-    return this.#services.uses.record(flat(answer.nonce), count, flat(request)) !== 'used'
+    const use = this.#services.uses.record(nonce.issued, nonce.serial, count, {
+      address: flow.address,
+      port: flow.port,
+      callId: message.callId,
+      cseq: message.cseq?.number ?? 0,
+      method: message.method,
+      response: answer.response,
+    })
+    return use !== 'used'
   }
 
   #refused(context: RouteContext, code: number, why: string): AuthenticationResult {
@@ -277,9 +274,16 @@ export class Authenticator {
 
 const passed: AuthenticationResult = { code: AuthCode.ok, user: null }
 
-function hasPassword(secret: Secret): boolean {
-  return secret.kind === 'password' || secret.kind === 'ha1'
+/** For a user without a password the same work is done with one that nobody has. */
+function proofOf(secret: Secret, algorithm: Algorithm): Proof {
+  if (secret.kind === 'password' || secret.kind === 'ha1') return secret
+  if (secret.kind === 'unknown-user' && secret.stored === 'ha1') {
+    return { kind: 'ha1', ha1: '0'.repeat(algorithm.digitsCount) }
+  }
+  return nobodysPassword
 }
+
+const nobodysPassword: Proof = { kind: 'password', password: 'no such user' }
 
 function whyNot(nonce: NonceReading): string {
   return nonce.state === 'stale' ? 'too old' : 'not one that we sent there'

@@ -2,7 +2,7 @@ import { quoted, type RouteContext } from '../../src/plugin/index.ts'
 import { type BindingRules, bindingOf } from './binding.ts'
 import type { Algorithm } from './digest.ts'
 import type { NonceMint, Offer } from './nonce.ts'
-import { notesOf } from './notes.ts'
+import { notesSeen } from './notes.ts'
 
 /** Bits of the flags of auth_challenge() and friends. */
 export const ChallengeFlag = { qopAuth: 1, qopAuthInt: 2, silent: 4, stale: 16 } as const
@@ -39,8 +39,9 @@ export class Challenges {
     flags: number,
     chosen: readonly Algorithm[] | null = null,
   ): string {
-    const offered = chosen ?? notesOf(context).algorithms ?? this.#settings.algorithms
-    const isStale = (flags & ChallengeFlag.stale) !== 0 || notesOf(context).staleRealm === realm
+    const notes = notesSeen(context)
+    const offered = chosen ?? notes.algorithms ?? this.#settings.algorithms
+    const isStale = (flags & ChallengeFlag.stale) !== 0 || notes.staleRealm === realm
     if (offered.length === 0) return this.#line(context, header, realm, this.#md5, flags, isStale, '')
     let lines = ''
     for (const algorithm of offered) {

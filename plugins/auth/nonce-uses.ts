@@ -1,5 +1,4 @@
-import { LRUCache } from 'lru-cache'
-import { limits } from '../../src/plugin/index.ts'
+import { limits, type Random, SipHash } from '../../src/plugin/index.ts'
 
 /**
  * Which nonces were used, and with which counts: the only state that digest authentication keeps. It is written
@@ -7,64 +6,168 @@ import { limits } from '../../src/plugin/index.ts'
  *
  * With qop a window of 64 counts per nonce is remembered (RFC 7616 §3.4.5); without, a nonce serves one request.
  * The same request once more is a retransmission and accepted again: its answer may have been lost.
+ *
+ * Hot: one is written per authenticated request, and 100,000 of them live for minutes. So they are seven numbers each
+ * in one table outside the heap, which the garbage collector never sees: 0.25 microseconds, most of them for the tag,
+ * where a cache of objects took 2.
  */
 export type NonceUse = 'new' | 'again' | 'used'
 
+/** A request as far as a retransmission repeats it. */
+export interface NonceUser {
+  readonly address: string
+  readonly port: number
+  readonly callId: string
+  readonly cseq: number
+  readonly method: string
+  readonly response: string
+}
+
+/** A nonce may stand in any place of its bucket; a full bucket forgets the nonce that was issued first. */
+const bucketPlaces = 8
+/** Places per nonce that is to be remembered: with so many hardly a bucket is full while the table is not. */
+const spareFactor = 2
+
+/** The numbers of a place. `issued` 0: the place is free. */
+const field = {
+  issued: 0,
+  serial: 1,
+  highest: 2,
+  windowLow: 3,
+  windowHigh: 4,
+  userLow: 5,
+  userHigh: 6,
+} as const
+const fieldsCount = 7
+const placeOctets = 4 * fieldsCount
 const windowBits = 64
 
-interface NonceRecord {
-  highest: number
-  /** Bit n: the count `highest - n` was used. */
-  window: bigint
-  /** What the last accepted request was: see `authenticator.ts`. */
-  lastRequest: string
-}
-
 export class NonceUses {
-  readonly #records: LRUCache<string, NonceRecord>
+  readonly #bucketMask: number
+  readonly #places: DataView
+  readonly #tag: SipHash
 
-  constructor(max: number = limits.noncesMax) {
-    this.#records = new LRUCache({ max })
+  constructor(random: Random, max: number = limits.noncesMax) {
+    const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, (max * spareFactor) / bucketPlaces)))
+    this.#bucketMask = buckets - 1
+    this.#places = new DataView(new ArrayBuffer(buckets * bucketPlaces * placeOctets))
+    this.#tag = new SipHash(random.bytes(16))
   }
 
-  /** `count` 0: without qop. `request` tells a retransmission from a second use. */
-  record(nonce: string, count: number, request: string): NonceUse {
-    const known = this.#records.get(nonce)
-    if (known === undefined) return this.#recordFirst(nonce, count, request)
-    if (known.lastRequest === request) return 'again'
-    if (count === 0 || !isUnused(known, count)) return 'used'
-    advance(known, count)
-    known.lastRequest = request
+  /** `count` 0: without qop. `issued` and `serial` name the nonce (nonce.ts). */
+  record(issued: number, serial: number, count: number, user: NonceUser): NonceUse {
+    this.#sign(user)
+    const place = this.#placeOf(issued, serial)
+    if (!this.#holds(place, issued, serial)) return this.#recordFirst(place, issued, serial, count)
+    if (this.#isUser(place)) return 'again'
+    if (count === 0 || !this.#isUnused(place, count)) return 'used'
+    this.#advance(place, count)
+    this.#noteUser(place)
     return 'new'
   }
 
+  /** How many are remembered. */
   get size(): number {
-    return this.#records.size
+    let count = 0
+    for (let place = 0; place < this.#places.byteLength; place += placeOctets) {
+      if (this.#get(place, field.issued) !== 0) count++
+    }
+    return count
   }
 
-  #recordFirst(nonce: string, count: number, request: string): NonceUse {
-    const record = { highest: 0, window: 0n, lastRequest: '' }
-    if (count !== 0 && !isUnused(record, count)) return 'used'
-    if (count !== 0) advance(record, count)
-    record.lastRequest = request
-    this.#records.set(nonce, record)
+  #recordFirst(place: number, issued: number, serial: number, count: number): NonceUse {
+    if (count > windowBits) return 'used'
+    this.#set(place, field.issued, issued)
+    this.#set(place, field.serial, serial)
+    this.#set(place, field.highest, 0)
+    this.#set(place, field.windowLow, 0)
+    this.#set(place, field.windowHigh, 0)
+    if (count !== 0) this.#advance(place, count)
+    this.#noteUser(place)
     return 'new'
   }
-}
 
-/** Neither used, nor older than the window, nor so far ahead that the rest of the counts would be burnt. */
-function isUnused(record: NonceRecord, count: number): boolean {
-  const ahead = count - record.highest
-  if (ahead > 0) return ahead <= windowBits
-  return -ahead < windowBits && (record.window & (1n << BigInt(-ahead))) === 0n
-}
-
-function advance(record: NonceRecord, count: number): void {
-  const ahead = count - record.highest
-  if (ahead <= 0) {
-    record.window |= 1n << BigInt(-ahead)
-    return
+  /** Where the nonce stands, or where it shall: in a free place, or in that of the one that was issued first. */
+  #placeOf(issued: number, serial: number): number {
+    const start = ((serial >>> 5) & this.#bucketMask) * bucketPlaces * placeOctets
+    let best = start
+    for (let place = start; place < start + bucketPlaces * placeOctets; place += placeOctets) {
+      if (this.#holds(place, issued, serial)) return place
+      if (this.#get(place, field.issued) >>> 0 < this.#get(best, field.issued) >>> 0) best = place
+    }
+    return best
   }
-  record.window = BigInt.asUintN(windowBits, record.window << BigInt(ahead)) | 1n
-  record.highest = count
+
+  #holds(place: number, issued: number, serial: number): boolean {
+    return this.#get(place, field.issued) === (issued | 0) && this.#get(place, field.serial) === serial
+  }
+
+  /** Neither used, nor older than the window, nor so far ahead that the rest of the counts would be burnt. */
+  #isUnused(place: number, count: number): boolean {
+    const ahead = count - (this.#get(place, field.highest) >>> 0)
+    if (ahead > 0) return ahead <= windowBits
+    return -ahead < windowBits && !this.#isInWindow(place, -ahead)
+  }
+
+  /** Bit n of the window: the count `highest - n` was used. */
+  #isInWindow(place: number, bit: number): boolean {
+    const half = this.#get(place, bit < 32 ? field.windowLow : field.windowHigh)
+    return ((half >>> (bit & 31)) & 1) === 1
+  }
+
+  #advance(place: number, count: number): void {
+    const ahead = count - (this.#get(place, field.highest) >>> 0)
+    if (ahead > 0) {
+      this.#shiftWindow(place, ahead)
+      this.#set(place, field.highest, count)
+    }
+    const bit = ahead > 0 ? 0 : -ahead
+    const half = bit < 32 ? field.windowLow : field.windowHigh
+    this.#set(place, half, this.#get(place, half) | (1 << (bit & 31)))
+  }
+
+  #shiftWindow(place: number, by: number): void {
+    const low = this.#get(place, field.windowLow)
+    const high = this.#get(place, field.windowHigh)
+    const isHalf = by >= 32
+    const rest = by & 31
+    const carried = rest === 0 ? 0 : low >>> (32 - rest)
+    this.#set(place, field.windowLow, isHalf ? 0 : low << rest)
+    const shifted = isHalf ? low << rest : (high << rest) | carried
+    this.#set(place, field.windowHigh, by >= windowBits ? 0 : shifted)
+  }
+
+  /** A keyed tag of 64 bits stands for the request: nobody can make another request that has the same. */
+  #sign({ address, port, callId, cseq, method, response }: NonceUser): void {
+    const tag = this.#tag
+    tag.start()
+    tag.word(port)
+    tag.word(cseq)
+    tag.word(address.length)
+    tag.text(address)
+    tag.word(callId.length)
+    tag.text(callId)
+    tag.text(response)
+    tag.text(method)
+    tag.finish()
+  }
+
+  #isUser(place: number): boolean {
+    return (
+      this.#get(place, field.userLow) === this.#tag.low && this.#get(place, field.userHigh) === this.#tag.high
+    )
+  }
+
+  #noteUser(place: number): void {
+    this.#set(place, field.userLow, this.#tag.low)
+    this.#set(place, field.userHigh, this.#tag.high)
+  }
+
+  #get(place: number, name: number): number {
+    return this.#places.getInt32(place + 4 * name, true)
+  }
+
+  #set(place: number, name: number, value: number): void {
+    this.#places.setInt32(place + 4 * name, value, true)
+  }
 }

@@ -1,17 +1,20 @@
-import { timingSafeEqual } from 'node:crypto'
-import { type Clock, type Flow, KeyedDigest, type Random } from '../../src/plugin/index.ts'
+import { hash } from 'node:crypto'
+import { type Clock, type Flow, type Random, SipHash } from '../../src/plugin/index.ts'
 import { type Algorithm, algorithms, md5 } from './digest.ts'
 
 /**
- * Nonces that need no memory: what they say is signed with a key of ours (RFC 7616 §3.3, §5.5).
+ * Nonces that need no memory: what they say is signed with keys of ours (RFC 7616 §3.3, §5.5).
  *
  *   4 octets   when it was issued, unix seconds
- *   7 octets   random: two challenges never share a nonce, so that each has a nonce count of its own
- *   1 octet    what the challenge offered: bits 0-1 qop, bits 2-4 algorithm
- *   16 octets  keyed digest of these, the realm, and what the nonce is bound to
- *   8 octets   keyed digest of these and the exact flow: who answers from there has received our challenge there
+ *   3 octets   19 bits that count: two challenges never share a nonce, so that each has a nonce count of its own;
+ *              5 bits of what the challenge offered: algorithm and qop
+ *   8 octets   tag of these, the realm, and what the nonce is bound to
+ *   7 octets   tag of the tag and the exact flow: who answers from there has received our challenge there
  *
- * 36 octets are 48 characters of base64, without padding.
+ * 22 octets are 30 characters of base64url: with them the response of most clients is a digest over two blocks of MD5
+ * instead of three. Why 64 and 56 bits are enough: docs/decisions/0004.
+ *
+ * Hot: one is made and one is read for every request that is authenticated, in 0.5 microseconds each.
  */
 export interface Offer {
   readonly algorithm: Algorithm
@@ -37,22 +40,28 @@ export interface NonceReading {
   readonly offer: Offer | null
   /** It was sent to the very flow that it comes back from. */
   readonly flowProven: boolean
+  /** When it was issued and what it counted, as they stand in it: no two nonces of ours have both. */
+  readonly issued: number
+  readonly serial: number
 }
 
-const headOctets = 12
-const macOctets = 16
-const flowMacOctets = 8
-const textLength = ((headOctets + macOctets + flowMacOctets) * 4) / 3
+const nonceOctets = 22
+const textLength = 30
+const serialBits = 19
+const offerBits = 5
 
 export class NonceMint {
   readonly #clock: Clock
-  readonly #random: Random
-  readonly #digest: KeyedDigest
+  readonly #tag: SipHash
+  readonly #flowTag: SipHash
   readonly #expireSeconds: number
   readonly #driftSeconds: number
   /** The wall clock is read once: a jump of the host's date neither ages nor renews a nonce. */
   readonly #startSeconds: number
   readonly #startMonotonic: number
+  readonly #nonce = Buffer.alloc(nonceOctets)
+  /** Routers with one secret begin to count at different places. */
+  #serial: number
 
   constructor(
     clock: Clock,
@@ -61,8 +70,10 @@ export class NonceMint {
     lifetime: { expireSeconds: number; driftSeconds: number },
   ) {
     this.#clock = clock
-    this.#random = random
-    this.#digest = new KeyedDigest(secret)
+    const keys = hash('sha256', Buffer.concat([Buffer.from('nonce\0'), secret]), 'buffer')
+    this.#tag = new SipHash(keys.subarray(0, 16))
+    this.#flowTag = new SipHash(keys.subarray(16))
+    this.#serial = random.integer(1 << serialBits)
     this.#expireSeconds = lifetime.expireSeconds
     this.#driftSeconds = lifetime.driftSeconds
     this.#startSeconds = clock.wall() / 1000
@@ -70,31 +81,39 @@ export class NonceMint {
   }
 
   issue(offer: Offer, binding: Binding): string {
-    const nonce = Buffer.alloc(headOctets + macOctets + flowMacOctets)
-    nonce.writeUInt32BE(this.#seconds() >>> 0, 0)
-    nonce.set(this.#random.bytes(7), 4)
-    nonce.writeUInt8(flagsOf(offer), 11)
-    const head = nonce.subarray(0, headOctets)
-    nonce.set(this.#mac(head, binding), headOctets)
-    nonce.set(this.#flowMac(head, binding.flow), headOctets + macOctets)
-    return nonce.toString('base64')
+    const nonce = this.#nonce
+    const seconds = this.#seconds() | 0
+    this.#serial = (this.#serial + 1) & ((1 << serialBits) - 1)
+    const serial = (this.#serial << offerBits) | offerNumber(offer)
+    this.#sign(seconds, serial, binding)
+    nonce.writeInt32BE(seconds, 0)
+    nonce.writeUIntBE(serial, 4, 3)
+    nonce.writeInt32BE(this.#tag.high, 7)
+    nonce.writeInt32BE(this.#tag.low, 11)
+    nonce.writeInt32BE(this.#flowTag.high, 15)
+    nonce.writeUIntBE(this.#flowTag.low >>> 8, 19, 3)
+    return nonce.toString('base64url')
   }
 
   read(text: string, binding: Binding): NonceReading {
-    const nonce = text.length === textLength ? Buffer.from(text, 'base64') : Buffer.alloc(0)
-    if (nonce.length !== headOctets + macOctets + flowMacOctets) return foreign
-    const head = nonce.subarray(0, headOctets)
-    const offer = offerOf(nonce.readUInt8(11))
-    const flowProven = timingSafeEqual(
-      nonce.subarray(headOctets + macOctets),
-      this.#flowMac(head, binding.flow),
-    )
-    const isBound = timingSafeEqual(
-      nonce.subarray(headOctets, headOctets + macOctets),
-      this.#mac(head, binding),
-    )
-    if (!isBound) return { state: 'foreign', offer: null, flowProven: false }
-    return { state: this.#isInTime(nonce.readUInt32BE(0), flowProven) ? 'fresh' : 'stale', offer, flowProven }
+    const nonce = this.#nonce
+    if (text.length !== textLength || nonce.write(text, 'base64url') !== nonceOctets) return foreign
+    const seconds = nonce.readInt32BE(0)
+    const serial = nonce.readUIntBE(4, 3)
+    this.#sign(seconds, serial, binding)
+    const differs = (nonce.readInt32BE(7) ^ this.#tag.high) | (nonce.readInt32BE(11) ^ this.#tag.low)
+    if (differs !== 0) return foreign
+    const differsInFlow =
+      (nonce.readInt32BE(15) ^ this.#flowTag.high) | (nonce.readUIntBE(19, 3) ^ (this.#flowTag.low >>> 8))
+    const issued = seconds >>> 0
+    const flowProven = differsInFlow === 0
+    return {
+      state: this.#isInTime(issued, flowProven) ? 'fresh' : 'stale',
+      offer: offers[serial & ((1 << offerBits) - 1)] ?? plainOffer,
+      flowProven,
+      issued,
+      serial,
+    }
   }
 
   /**
@@ -112,26 +131,40 @@ export class NonceMint {
     return Math.floor(this.#startSeconds + (this.#clock.now() - this.#startMonotonic) / 1000)
   }
 
-  #mac(head: Buffer, binding: Binding): Buffer {
-    const text = `nonce\0${head.toString('latin1')}${binding.realm}\0${binding.bound}`
-    return this.#digest.octets(text).subarray(0, macOctets)
-  }
-
-  #flowMac(head: Buffer, flow: Flow): Buffer {
-    const text = `flow\0${head.toString('latin1')}${flow.socket.label}\0${flow.address}\0${flow.port}`
-    return this.#digest.octets(text).subarray(0, flowMacOctets)
+  /** Computes both tags. Where one text ends and the next begins is told by their lengths, which come first. */
+  #sign(seconds: number, serial: number, { realm, bound, flow }: Binding): void {
+    const tag = this.#tag
+    tag.start()
+    tag.word(seconds)
+    tag.word(serial)
+    tag.word(realm.length)
+    tag.text(realm)
+    tag.text(bound)
+    tag.finish()
+    const flowTag = this.#flowTag
+    flowTag.start()
+    flowTag.word(tag.high)
+    flowTag.word(tag.low)
+    flowTag.word(flow.port)
+    flowTag.word(flow.address.length)
+    flowTag.text(flow.address)
+    flowTag.text(flow.socket.label)
+    flowTag.finish()
   }
 }
 
-const foreign: NonceReading = { state: 'foreign', offer: null, flowProven: false }
+const foreign: NonceReading = { state: 'foreign', offer: null, flowProven: false, issued: 0, serial: 0 }
 
 const qops: readonly Offer['qop'][] = ['', 'auth', 'auth-int', 'auth,auth-int']
 
-function flagsOf(offer: Offer): number {
-  return qops.indexOf(offer.qop) | (offer.algorithm.number << 2)
-}
+/** All that can be offered, by its number. */
+const offers: readonly Offer[] = Array.from({ length: 1 << offerBits }, (_, number) => ({
+  algorithm: algorithms.find((algorithm) => algorithm.number === number >> 2) ?? md5,
+  qop: qops[number & 3] ?? '',
+}))
 
-function offerOf(flags: number): Offer {
-  const algorithm = algorithms.find(({ number }) => number === ((flags >> 2) & 7)) ?? md5
-  return { algorithm, qop: qops[flags & 3] ?? '' }
+const plainOffer: Offer = { algorithm: md5, qop: '' }
+
+function offerNumber({ algorithm, qop }: Offer): number {
+  return qops.indexOf(qop) | (algorithm.number << 2)
 }

@@ -19,6 +19,8 @@ export interface MessageScope {
   authenticated: AuthenticatedUser | null
   /** What plugins keep, by plugin name. */
   readonly notes: Map<string, unknown>
+  /** False: nobody has kept anything yet, and asking `notes` would make the table for nothing. */
+  readonly hasNotes?: boolean
 }
 
 export interface AuthenticatedUser {

@@ -43,6 +43,10 @@ export class ScriptScope implements MessageScope {
     return (this.#xavus ??= new Records(this.#shared, 'unique', asWritten))
   }
 
+  get hasNotes(): boolean {
+    return this.#notes !== null
+  }
+
   get notes(): Map<string, unknown> {
     return (this.#notes ??= new Map())
   }

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto'
+import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { Authenticator } from '../../plugins/auth/authenticator.ts'
-import { Digest, oneShotHash } from '../../plugins/auth/digest.ts'
+import { Digest, type Hash, oneShotHash } from '../../plugins/auth/digest.ts'
 import auth from '../../plugins/auth/index.ts'
 import { Lockout } from '../../plugins/auth/lockout.ts'
+import { Md5 } from '../../plugins/auth/md5.ts'
 import { NonceMint } from '../../plugins/auth/nonce.ts'
 import { NonceUses } from '../../plugins/auth/nonce-uses.ts'
+import { seededRandom } from '../../src/testing/random.ts'
 import { type Answering, type Asking, answerTo, challengesIn, requestText } from './digest-client.ts'
 import { type Bench, type BenchContext, createStand } from './stand.ts'
 
@@ -74,7 +77,7 @@ describe('the challenge', () => {
     expect(context.replies).toHaveLength(1)
     expect(context.replies[0]).toMatchObject({ statusCode: 401, reason: 'Unauthorized' })
     expect(context.replies[0]?.headers).toMatch(
-      /^WWW-Authenticate: Digest realm="example\.com", nonce="[A-Za-z0-9+/]{48}"\r\n$/,
+      /^WWW-Authenticate: Digest realm="example\.com", nonce="[\w-]{30}"\r\n$/,
     )
   })
 
@@ -395,9 +398,33 @@ describe('replay', () => {
   })
 
   it('what is remembered has a bound', () => {
-    const uses = new NonceUses(3)
-    for (let i = 0; i < 10; i++) uses.record(`nonce-${i}`, 1, `request-${i}`)
-    expect(uses.size).toBe(3)
+    const uses = new NonceUses(seededRandom(), 64)
+    const user = { address: '192.0.2.1', port: 5060, callId: 'c', cseq: 1, method: 'REGISTER', response: '0' }
+    for (let i = 1; i < 2_000; i++) expect(uses.record(i, i << 5, 1, user)).toBe('new')
+    expect(uses.size).toBe(128)
+    // What was issued last is remembered, what was issued first is not.
+    const other = { ...user, cseq: 2 }
+    for (let i = 1_936; i < 2_000; i++) expect(uses.record(i, i << 5, 1, other)).toBe('used')
+    expect(uses.record(1, 1 << 5, 1, other)).toBe('new')
+  })
+
+  it('law: counts are taken as by a list of those that were used, whatever their order', () => {
+    const user = { address: '192.0.2.1', port: 5060, callId: 'c', method: 'REGISTER', response: '0' }
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 300 }), { maxLength: 60 }), (counts) => {
+        const uses = new NonceUses(seededRandom(), 8)
+        const used = new Set<number>()
+        let highest = 0
+        for (const [cseq, count] of counts.entries()) {
+          const isNew = !used.has(count) && count <= highest + 64 && count > highest - 64
+          if (uses.record(7, 32, count, { ...user, cseq }) !== (isNew ? 'new' : 'used')) return false
+          if (!isNew) continue
+          used.add(count)
+          highest = Math.max(highest, count)
+        }
+        return true
+      }),
+    )
   })
 })
 
@@ -507,11 +534,18 @@ describe('guessing', () => {
     'users who exist and who do not cost the same hashes (%s)',
     (stored) => {
       const stand = createStand()
-      let hashes: string[] = []
-      const digest = new Digest((algorithm, octets) => {
-        hashes.push(algorithm)
-        return oneShotHash(algorithm, octets)
-      })
+      let hashes = 0
+      class CountingMd5 extends Md5 {
+        override finish(): void {
+          hashes++
+          super.finish()
+        }
+      }
+      const count: Hash = (name, octets) => {
+        hashes++
+        return oneShotHash(name, octets)
+      }
+      const digest = new Digest(count, new CountingMd5())
       const mint = new NonceMint(stand.clock, stand.random, Buffer.from('s'), {
         expireSeconds: 300,
         driftSeconds: 3,
@@ -519,7 +553,7 @@ describe('guessing', () => {
       const services = {
         digest,
         mint,
-        uses: new NonceUses(),
+        uses: new NonceUses(stand.random),
         lockout: new Lockout(stand.clock, 0, 0),
         log: stand.log,
         sockets: { isMyself: () => false } as never,
@@ -533,7 +567,7 @@ describe('guessing', () => {
         addsAuthenticationInfo: false,
       })
       const work = (nonce: string, secret: 'known' | 'unknown', password: string) => {
-        hashes = []
+        hashes = 0
         const value = answerTo({
           username: 'alice',
           password,
@@ -553,7 +587,7 @@ describe('guessing', () => {
           method: 'REGISTER',
           findSecret: () => (secret === 'known' ? known : { kind: 'unknown-user', stored }),
         })
-        return hashes.length
+        return hashes
       }
       const nonce = () => {
         const offer = {
@@ -562,6 +596,8 @@ describe('guessing', () => {
         } as const
         return mint.issue(offer, { realm, bound: '\0\0\0\0', flow: stand.context(requestText()).flow })
       }
+      // The digest of method and URI is remembered, whoever asked first.
+      work(nonce(), 'unknown', 'guess')
       const wrong = work(nonce(), 'known', 'guess')
       expect(wrong).toBeGreaterThan(0)
       expect(work(nonce(), 'unknown', 'guess')).toBe(wrong)

@@ -8,6 +8,7 @@ import {
   quote,
   quoted,
   skipLws,
+  space,
   trimLws,
   unfold,
   unquote,
@@ -17,24 +18,83 @@ import {
  * Authorization, Proxy-Authorization and the challenges WWW-Authenticate, Proxy-Authenticate: RFC 3261 §20.7,
  * §20.27, §20.28, §20.44 and §25.1, RFC 7616. A scheme and either its parameters or, for schemes that we do not
  * know, one opaque token.
+ *
+ * Hot: read in one pass for every request that carries credentials. The parameters of digest authentication have a
+ * field each, so that there is no table per request; null if they are absent. All values are unquoted; a name that
+ * stood twice makes the whole unreadable.
  */
-export interface AuthValue {
+export class AuthValue {
   /** Lower case: `digest`. */
   readonly scheme: string
-  /** By lower-case name, unquoted; a name that stood twice makes the whole value unreadable. */
-  readonly params: ReadonlyMap<string, string>
   /** `Basic QWxhZGRpbg==`: what follows the scheme if it is no parameter list; '' otherwise. */
   readonly token: string
+  /** All of it, as written. */
+  readonly text: string
+  username: string | null = null
+  realm: string | null = null
+  nonce: string | null = null
+  uri: string | null = null
+  response: string | null = null
+  algorithm: string | null = null
+  qop: string | null = null
+  nc: string | null = null
+  cnonce: string | null = null
+  opaque: string | null = null
+  /** Parameters of other names, by lower-case name; null if there are none. */
+  others: Map<string, string> | null = null
+
+  constructor(text: string, scheme: string, token: string) {
+    this.text = text
+    this.scheme = scheme
+    this.token = token
+  }
+
+  /** By lower-case name. */
+  get params(): ReadonlyMap<string, string> {
+    const params = new Map<string, string>()
+    for (const name of digestParams) {
+      const value = this[name]
+      if (value !== null) params.set(name, value)
+    }
+    for (const [name, value] of this.others ?? []) params.set(name, value)
+    return params
+  }
 }
 
-/** Parameters of one header that we read at most. */
-const paramsMax = 64
+const digestParams = [
+  'username',
+  'realm',
+  'nonce',
+  'uri',
+  'response',
+  'algorithm',
+  'qop',
+  'nc',
+  'cnonce',
+  'opaque',
+] as const
+
+type DigestParam = (typeof digestParams)[number]
+
+const shapesMax = 256
+
+/** By length and first letter, which tell them apart. */
+const paramsByShape: readonly (DigestParam | undefined)[] = shapes()
+
+function shapes(): (DigestParam | undefined)[] {
+  const table = new Array<DigestParam | undefined>(shapesMax).fill(undefined)
+  for (const name of digestParams) table[shapeOf(name.length, name.charCodeAt(0))] = name
+  return table
+}
+
+/** Parameters of other names in one header that we read at most. */
+const othersMax = 64
 
 /** One Authorization or Proxy-Authorization value; each stands in a line of its own (RFC 3261 §7.3.1). */
 export function parseCredentials(value: string): AuthValue | null {
   if (value === lastText) return lastValue
   lastText = value
-  lastValue = readCredentials(value)
+  lastValue = readAuthValue(value)
   return lastValue
 }
 
@@ -42,17 +102,21 @@ export function parseCredentials(value: string): AuthValue | null {
 let lastText = ''
 let lastValue: AuthValue | null = null
 
-function readCredentials(value: string): AuthValue | null {
-  const end = trimLws(value, 0, value.length)
-  const start = skipLws(value, 0, end)
-  const schemeEnd = endOfToken(value, start, end)
+function readAuthValue(value: string): AuthValue | null {
+  const text = unfold(value)
+  const end = trimLws(text, 0, text.length)
+  const start = skipLws(text, 0, end)
+  const schemeEnd = endOfToken(text, start, end)
   if (schemeEnd === start) return null
-  const scheme = asciiLower(value.slice(start, schemeEnd))
-  const rest = skipLws(value, schemeEnd, end)
+  const scheme =
+    text.startsWith('Digest', start) && schemeEnd === start + 6
+      ? 'digest'
+      : asciiLower(text.slice(start, schemeEnd))
+  const rest = skipLws(text, schemeEnd, end)
   if (rest < end && rest === schemeEnd) return null
-  if (isOpaque(value, rest, end)) return { scheme, params: new Map(), token: value.slice(rest, end) }
-  const params = new Map<string, string>()
-  return readParams(value, rest, end, params) ? { scheme, params, token: '' } : null
+  if (isOpaque(text, rest, end)) return new AuthValue(value, scheme, text.slice(rest, end))
+  const found = new AuthValue(value, scheme, '')
+  return readParams(text, rest, end, found) ? found : null
 }
 
 /** The challenges of one header line: several may follow each other, as HTTP allows it (RFC 7235 §4.1). */
@@ -61,7 +125,7 @@ export function parseChallenges(value: string): AuthValue[] | null {
   let position = 0
   while (position < value.length) {
     const end = endOfChallenge(value, position)
-    const challenge = readCredentials(trimComma(value.slice(position, end)))
+    const challenge = readAuthValue(trimComma(value.slice(position, end)))
     if (challenge === null) return null
     found.push(challenge)
     position = end
@@ -82,37 +146,82 @@ export function writeAuthValue(
 
 const bareParams: ReadonlySet<string> = new Set(['algorithm', 'stale', 'nc'])
 
-function readParams(text: string, start: number, end: number, params: Map<string, string>): boolean {
+function readParams(text: string, start: number, end: number, found: AuthValue): boolean {
+  const hasEscapes = text.includes('\\')
   let position = start
   while (position < end) {
-    const stop = indexOfUnquoted(text, comma, position, end)
-    const first = skipLws(text, position, stop)
-    if (first < stop && !readParam(text, first, stop, params)) return false
+    const first = skipLws(text, position, end)
+    const stop =
+      text.charCodeAt(first) === comma || first === end
+        ? first
+        : readParam(text, first, end, found, hasEscapes)
+    if (stop === -1) return false
     position = stop + 1
   }
   return true
 }
 
-function readParam(text: string, start: number, end: number, params: Map<string, string>): boolean {
+/** `name=value` from here: the position of the comma behind it, or `end`; -1 if that is not what stands there. */
+function readParam(text: string, start: number, end: number, found: AuthValue, hasEscapes: boolean): number {
   const nameEnd = endOfToken(text, start, end)
   const equalsAt = skipLws(text, nameEnd, end)
-  if (nameEnd === start || equalsAt === end || text.charCodeAt(equalsAt) !== equals) return false
+  if (nameEnd === start || equalsAt === end || text.charCodeAt(equalsAt) !== equals) return -1
   const valueStart = skipLws(text, equalsAt + 1, end)
-  const valueEnd = trimLws(text, valueStart, end)
-  if (!isParamValue(text, valueStart, valueEnd)) return false
-  const name = asciiLower(text.slice(start, nameEnd))
-  if (params.has(name) || params.size === paramsMax) return false
-  params.set(name, unquote(unfold(text.slice(valueStart, valueEnd))))
+  const isQuoted = valueStart < end && text.charCodeAt(valueStart) === quote
+  const valueEnd = isQuoted
+    ? endOfQuoted(text, valueStart, end, hasEscapes)
+    : endOfBare(text, valueStart, end)
+  if (valueEnd === -1) return -1
+  const stop = skipLws(text, valueEnd, end)
+  if (stop < end && text.charCodeAt(stop) !== comma) return -1
+  const value = !isQuoted
+    ? text.slice(valueStart, valueEnd)
+    : hasEscapes
+      ? unquote(text.slice(valueStart, valueEnd))
+      : text.slice(valueStart + 1, valueEnd - 1)
+  return keepParam(found, text, start, nameEnd, value) ? stop : -1
+}
+
+/** Behind the closing quote; -1 if there is none. */
+function endOfQuoted(text: string, open: number, end: number, hasEscapes: boolean): number {
+  const close = hasEscapes ? closingQuote(text, open, end) : text.indexOf('"', open + 1)
+  return close === -1 || close >= end ? -1 : close + 1
+}
+
+/** A value without quotes goes to the next comma or white space (URIs are seen unquoted); -1: there is a quote in it. */
+function endOfBare(text: string, start: number, end: number): number {
+  for (let i = start; i < end; i++) {
+    const code = text.charCodeAt(i)
+    if (code === comma || code <= space) return i
+    if (code === quote) return -1
+  }
+  return end
+}
+
+function keepParam(found: AuthValue, text: string, start: number, end: number, value: string): boolean {
+  const length = end - start
+  const known = paramsByShape[shapeOf(length, text.charCodeAt(start) | 0x20)]
+  if (known !== undefined && known.length === length && isName(text, start, known)) {
+    if (found[known] !== null) return false
+    found[known] = value
+    return true
+  }
+  const others = (found.others ??= new Map())
+  const name = asciiLower(text.slice(start, end))
+  if (others.has(name) || others.size === othersMax) return false
+  others.set(name, value)
   return true
 }
 
-/** A whole quoted string, or anything without quotes and white space (URIs are seen unquoted). */
-function isParamValue(text: string, start: number, end: number): boolean {
-  if (start === end) return true
-  if (text.charCodeAt(start) === quote) return closingQuote(text, start, end) === end - 1
-  for (let i = start; i < end; i++) {
-    const code = text.charCodeAt(i)
-    if (code <= 0x20 || code === quote) return false
+function shapeOf(length: number, firstLetter: number): number {
+  return ((length & 7) << 5) | (firstLetter & 31)
+}
+
+/** Without case: `name` is letters. */
+function isName(text: string, start: number, name: string): boolean {
+  if (text.startsWith(name, start)) return true
+  for (let i = 0; i < name.length; i++) {
+    if ((text.charCodeAt(start + i) | 0x20) !== name.charCodeAt(i)) return false
   }
   return true
 }
