@@ -10,7 +10,7 @@ const answer = (yes: boolean | undefined): number => (yes ? 1 : -1)
  */
 export function checkTransaction(context: RouteContext, host: PluginHost): number {
   const { message } = context
-  if (!message.isRequest) return answer(host.proxy.findContextOfResponse(message) !== null)
+  if (!message.isRequest) return answer(host.proxy.knowsResponse(message))
   if (message.method !== 'CANCEL' && message.method !== 'ACK') return -1
   return answer(host.proxy.findContext(message) !== null)
 }

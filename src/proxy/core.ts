@@ -4,11 +4,12 @@ import type { Log } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { Random } from '../runtime/random.ts'
 import type { SipMessage } from '../sip/message.ts'
-import type { SendDatagram, TransactionLayer } from '../transaction/transaction.ts'
+import type { Answer } from '../transaction/answer-ring.ts'
+import type { SendDatagram, ServerTransaction, TransactionLayer } from '../transaction/transaction.ts'
 import type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
 import type { Network } from '../transport/transport.ts'
 import { ProxyBranch } from './branch.ts'
-import { viaPrefix } from './forward.ts'
+import { forwardedResponse, hasFurtherVia, viaPrefix } from './forward.ts'
 import { LocalResponses } from './local-response.ts'
 import { OwnRequests } from './own-request.ts'
 import type {
@@ -92,6 +93,7 @@ class Core implements ProxyCore, ProxyServices {
     this.responses = new LocalResponses(options.sockets, this.settings)
     this.stateless = new StatelessCore(this, options.branchKey ?? options.random.hex(32))
     this.#ownRequests = new OwnRequests(this, options.random)
+    options.transactions.onFurtherSuccess = (response, upstream) => this.#forwardFurther(response, upstream)
     exportMetrics(this, options.metrics)
   }
 
@@ -115,13 +117,30 @@ class Core implements ProxyCore, ProxyServices {
 
   findContext(request: SipMessage): ResponseContext | null {
     if (request.method === 'CANCEL') return this.findCancelled(request)
-    const user = this.transactions.findServer(request)?.user
-    return user instanceof ProxyContext ? user : null
+    return this.#contextOf(this.transactions.findServer(request))
   }
 
   findCancelled(cancel: SipMessage): ResponseContext | null {
-    const user = this.transactions.findCancelled(cancel)?.user
-    return user instanceof ProxyContext ? user : null
+    return this.#contextOf(this.transactions.findCancelled(cancel))
+  }
+
+  knowsResponse(response: SipMessage): boolean {
+    return this.transactions.knowsResponse(response)
+  }
+
+  /** Of an INVITE that was settled there is none any more: it is made up again, answered as it was. */
+  #contextOf(server: ServerTransaction | null): ResponseContext | null {
+    const user = server?.user ?? null
+    if (user instanceof ProxyContext) return user
+    return server?.isTerminated ? new ProxyContext(this, server, noScope) : null
+  }
+
+  /** RFC 3261 §16.7 step 5, for an INVITE that was settled: a 2xx goes upstream however often it comes. */
+  #forwardFurther(response: SipMessage, upstream: Answer): void {
+    this.statistics.repliesReceived++
+    if (!hasFurtherVia(response)) return
+    this.send(upstream.socket, forwardedResponse(response, null), upstream.address, upstream.port)
+    this.statistics.repliesSent++
   }
 
   findContextOfResponse(response: SipMessage): { context: ResponseContext; branch: Branch } | null {
@@ -162,6 +181,9 @@ class Core implements ProxyCore, ProxyServices {
     if (this.#contexts.delete(context)) this.statistics.freed++
   }
 }
+
+/** Of a context that is made up: the script's run is over. */
+const noScope = {}
 
 function emptyStatistics(): ProxyStatistics {
   return {

@@ -20,6 +20,8 @@ export interface ProxyCore {
   findContext(request: SipMessage): ResponseContext | null
   /** The context whose branch this response answers. */
   findContextOfResponse(response: SipMessage): { context: ResponseContext; branch: Branch } | null
+  /** Whether this response answers one of our branches, even one of an INVITE that was settled. */
+  knowsResponse(response: SipMessage): boolean
   /** Sends a request of our own, outside any script (OPTIONS pings, the outbox): its own To-tag-less dialog. */
   sendRequest(request: OwnRequest): void
   /**

@@ -89,6 +89,10 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.#isInvite = server.method === 'INVITE'
     this.createdAt = services.clock.now()
     this.timers = new BranchTimers(services, this, this.#isInvite)
+    // One that was settled: all there is to know of it is that it was answered.
+    if (!server.isTerminated) return
+    this.#upstream.isAnswered = true
+    this.#upstream.finalStatus = server.lastStatus
   }
 
   get isAnswered(): boolean {
@@ -246,6 +250,19 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     if (this.isAnswered && !this.#isInvite) return
     if (!this.isAnswered) this.#cancel('others', branch.index, 200, 'Call completed elsewhere')
     this.#upstream.respondAnyway(response.statusCode, forwardedResponse(response, edits, branch.replyStatus))
+    this.#settle()
+  }
+
+  /**
+   * An INVITE that was answered with 2xx lives on for 64*T1, to swallow INVITEs and to forward what 2xx come again. Once
+   * no branch is open the transaction layer does that without the context, the request and the transactions: what a
+   * call leaves behind is then some hundred octets outside the heap. A reply route wants to see every 2xx: it keeps them.
+   */
+  #settle(): void {
+    if (!this.#isInvite || !this.isAnswered || this.#holds > 0 || this.replyRoute !== null) return
+    for (const branch of this.branches) if (!branch.isFinal) return
+    for (const branch of this.branches) branch.client?.settle?.(this.server)
+    this.server.settle?.()
   }
 
   #failure(branch: ProxyBranch, status: number): void {
@@ -301,6 +318,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     branch.isFinal = true
     branch.status = status
     this.#forking.ended(branch)
+    if (this.isAnswered) this.#settle()
     // What never left says nothing about the flow it would have gone to.
     if (branch.client === null) return
     this.services.branchEnded({
@@ -423,7 +441,9 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   reply(statusCode: number, reason: string, options?: ReplyOptions): boolean {
     if (this.isAnswered) return false
     if (statusCode >= 200) this.#cancel('all', -1, statusCode, reason)
-    return this.#upstream.reply(statusCode, reason, options)
+    const isSent = this.#upstream.reply(statusCode, reason, options)
+    this.#settle()
+    return isSent
   }
 
   suspend(): boolean {

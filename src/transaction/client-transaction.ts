@@ -22,6 +22,7 @@ import type {
   ClientOptions,
   ClientTransaction,
   ClientTransactionUser,
+  ServerTransaction,
   TransactionTimers,
 } from './transaction.ts'
 
@@ -131,6 +132,13 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
 
   abandon(): void {
     if (!this.isTerminated) this.#end()
+  }
+
+  settle(upstream: ServerTransaction): void {
+    const { answer } = upstream
+    if (this.#state !== 'accepted' || !answer) return
+    this.#services.keepBranch(this, answer, this.lifetimeAt - this.#services.clock.now())
+    this.#end()
   }
 
   transportFailed(code: string): void {

@@ -7,12 +7,21 @@ import type { SipMessage } from '../sip/message.ts'
 import { isFault, scanMessage } from '../sip/scan.ts'
 import type { Flow, ListenSocket } from '../transport/socket.ts'
 import type { Actions } from './actions.ts'
-import { type Answer, AnsweredRequests } from './answered.ts'
+import { type Answer, AnswerRing } from './answer-ring.ts'
 import { branchSource } from './branch.ts'
 import { LiveClient } from './client-transaction.ts'
-import { branchHash, dialogKey, isSameTransaction, oldKey, requestHash, serverKey } from './matching.ts'
+import {
+  branchHash,
+  dialogKey,
+  isSameTransaction,
+  oldKey,
+  requestHash,
+  serverKey,
+  textHash,
+} from './matching.ts'
 import { LiveServer } from './server-transaction.ts'
 import type { TimedTransaction, TransactionServices } from './services.ts'
+import { SettledServer } from './settled-server.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import {
   type ClientOptions,
@@ -71,14 +80,15 @@ class Layer implements TransactionLayer, TransactionServices {
   readonly #log: Log | null
   readonly #transactionsMax: number
   readonly #servers = new TransactionTable<LiveServer>()
-  /** INVITEs that were answered with 2xx, by what their ACK has in common with them. */
-  readonly #accepted = new Map<string, LiveServer>()
   readonly #clients = new TransactionTable<LiveClient>()
   /** CANCELs have the branch of what they cancel (RFC 3261 §9.1). */
   readonly #cancels = new Map<string, LiveClient>()
   readonly #pending = new Set<string>()
-  /** Non-INVITE requests that have their final answer: what timer J is for (RFC 3261 §17.2.2). */
-  readonly #answered: AnsweredRequests
+  /** Requests that have their final answer and no transaction any more, by what serverKey() says of them. */
+  readonly #answered: AnswerRing
+  /** Of INVITEs that were answered with 2xx: the dialog, for their ACK, and the branches whose 2xx may come again. */
+  readonly #accepted: AnswerRing
+  onFurtherSuccess: TransactionLayer['onFurtherSuccess'] = () => {}
   readonly #seed: number
   /** The request at hand and its hash: it is looked for when it comes, and added when the script relays it. */
   #hashed: SipMessage | null = null
@@ -102,7 +112,9 @@ class Layer implements TransactionLayer, TransactionServices {
     this.#transactionsMax = options.transactionsMax ?? limits.transactionsMax
     // A host that has room for few transactions has not much for answers either.
     const answeredBytes = (this.#transactionsMax * limits.transactionBytes) / 4
-    this.#answered = new AnsweredRequests(options.clock, Math.min(answeredBytes, limits.answeredBytesMax))
+    const answeredBytesMax = Math.min(answeredBytes, limits.answeredBytesMax)
+    this.#answered = new AnswerRing(options.clock, answeredBytesMax)
+    this.#accepted = new AnswerRing(options.clock, answeredBytesMax / 2)
     const metrics = options.metrics ?? createMetrics()
     this.#absorbed = metrics.counter(
       'viaduct_retransmissions_received_total',
@@ -150,7 +162,8 @@ class Layer implements TransactionLayer, TransactionServices {
       const answer = this.#answered.find(this.#hash, serverKey(request, request.method))
       if (answer !== null) {
         this.#absorbed.add()
-        this.send(answer.socket, answer.text, answer.address, answer.port)
+        // RFC 6026 §7.1: an INVITE that was answered with 2xx is swallowed.
+        if (answer.text !== '') this.send(answer.socket, answer.text, answer.address, answer.port)
         return outcomeAbsorbed
       }
     }
@@ -162,6 +175,7 @@ class Layer implements TransactionLayer, TransactionServices {
   receiveResponse(response: SipMessage, flow: Flow): boolean {
     const client = this.#clientOf(response)
     if (client === null) {
+      if (this.#wasSettled(response)) return true
       this.#stray.add()
       if (this.#log?.enabled('debug')) {
         this.#log.debug(
@@ -176,16 +190,23 @@ class Layer implements TransactionLayer, TransactionServices {
   }
 
   findCancelled(cancel: SipMessage): ServerTransaction | null {
-    return this.#serverOf(cancel, 'INVITE')
+    const live = this.#serverOf(cancel, 'INVITE')
+    if (live !== null || !this.#answered.mayKnow(this.#hashOf(cancel))) return live
+    const answer = this.#answered.find(this.#hash, serverKey(cancel, 'INVITE'))
+    return answer === null ? null : new SettledServer(cancel, answer)
   }
 
   findServer(request: SipMessage): ServerTransaction | null {
     if (request.method !== 'ACK') return this.#serverOf(request, request.method)
-    return this.#acknowledgedBy(request) ?? this.#accepted.get(dialogKey(request)) ?? null
+    return this.#acknowledgedBy(request) ?? this.#acceptedBy(request)
   }
 
   findClient(response: SipMessage): ClientTransaction | null {
     return this.#clientOf(response)
+  }
+
+  knowsResponse(response: SipMessage): boolean {
+    return this.#clientOf(response) !== null || this.#upstreamOf(response) !== null
   }
 
   createServer(
@@ -232,9 +253,10 @@ class Layer implements TransactionLayer, TransactionServices {
     for (const server of this.#servers.entries()) server.discard()
     for (const client of this.#clients.entries()) client.discard()
     for (const client of this.#cancels.values()) client.discard()
-    for (const table of [this.#servers, this.#accepted, this.#clients, this.#cancels]) table.clear()
+    for (const table of [this.#servers, this.#clients, this.#cancels]) table.clear()
     this.#hashed = null
     this.#answered.clear()
+    this.#accepted.clear()
     this.#pending.clear()
     this.#failedFlows.clear()
     this.wheel.clear()
@@ -252,20 +274,24 @@ class Layer implements TransactionLayer, TransactionServices {
     this.#retransmitted.add()
   }
 
-  serverAccepted(server: LiveServer): void {
-    server.dialogKey = dialogKey(server.request)
-    this.#accepted.set(server.dialogKey, server)
+  /** Under the dialog is kept what the transaction is found by. */
+  serverAccepted({ hash, request, answer }: LiveServer): void {
+    if (answer === null) return
+    const key = dialogKey(request)
+    const found = { ...answer, text: `${hash} ${serverKey(request, 'INVITE')}` }
+    this.#accepted.remember(textHash(key, this.#seed), key, found, 64 * this.timers.t1)
   }
 
   serverEnded(server: LiveServer): void {
     this.#servers.delete(server)
-    if (server.dialogKey !== '' && this.#accepted.get(server.dialogKey) === server) {
-      this.#accepted.delete(server.dialogKey)
-    }
   }
 
-  serverAnswered({ hash, request, method }: LiveServer, answer: Answer): void {
-    if (this.timers.j > 0) this.#answered.remember(hash, serverKey(request, method), answer, this.timers.j)
+  keepAnswer({ hash, request, method }: LiveServer, answer: Answer, milliseconds: number): void {
+    if (milliseconds > 0) this.#answered.remember(hash, serverKey(request, method), answer, milliseconds)
+  }
+
+  keepBranch({ hash, branch }: LiveClient, answer: Answer, milliseconds: number): void {
+    this.#accepted.remember(hash, branch, answer, milliseconds)
   }
 
   clientEnded(client: LiveClient): void {
@@ -299,6 +325,19 @@ class Layer implements TransactionLayer, TransactionServices {
     return null
   }
 
+  /** The INVITE of this dialog that was answered with 2xx. */
+  #acceptedBy(ack: SipMessage): ServerTransaction | null {
+    const key = dialogKey(ack)
+    const accepted = this.#accepted.find(textHash(key, this.#seed), key)
+    if (accepted === null) return null
+    const { text } = accepted
+    const hash = Number.parseInt(text, 10)
+    for (let at = this.#servers.first(hash); at !== null; at = at.tableNext) {
+      if (at.isInvite && text.endsWith(serverKey(at.request, 'INVITE'))) return at
+    }
+    return new SettledServer(ack, accepted)
+  }
+
   #toTagOfResponse(server: LiveServer): string {
     const response = scanMessage(server.lastResponse)
     return isFault(response) ? '' : response.toTag
@@ -327,6 +366,21 @@ class Layer implements TransactionLayer, TransactionServices {
     if (method === 'CANCEL') return this.#cancels.get(branch) ?? null
     const client = this.#clientWith(branch, branchHash(branch))
     return client !== null && client.method === method ? client : null
+  }
+
+  /** Where a further response to an INVITE goes whose transaction has been settled. */
+  #upstreamOf(response: SipMessage): Answer | null {
+    if (this.#accepted.size === 0 || response.method !== 'INVITE') return null
+    const branch = response.topmostVia?.branch ?? ''
+    return this.#accepted.find(branchHash(branch), branch)
+  }
+
+  /** RFC 6026 §7.2: in the accepted state every 2xx goes up, and nothing else does. */
+  #wasSettled(response: SipMessage): boolean {
+    const upstream = this.#upstreamOf(response)
+    if (upstream === null) return false
+    if (response.statusCode >= 200 && response.statusCode < 300) this.onFurtherSuccess(response, upstream)
+    return true
   }
 
   #clientWith(branch: string, hash: number): LiveClient | null {

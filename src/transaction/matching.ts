@@ -17,15 +17,15 @@ import type { SipMessage } from '../sip/message.ts'
  */
 export function requestHash(request: SipMessage, seed: number): number {
   const via = request.topmostVia
-  let hash = hashOf(request.callId, seed)
-  if (via?.isRfc3261) hash = hashOf(via.branch, hash)
+  let hash = textHash(request.callId, seed)
+  if (via?.isRfc3261) hash = textHash(via.branch, hash)
   hash = Math.imul(hash ^ (request.cseq?.number ?? 0), multiplier)
   hash ^= hash >>> 15
   return Math.imul(hash, multiplier) | 0
 }
 
 /** Four octets at a time would need more steps to mix than they save. */
-function hashOf(text: string, seed: number): number {
+export function textHash(text: string, seed: number): number {
   let hash = seed
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), multiplier)
   return hash ^ (hash >>> 15)

@@ -2,6 +2,7 @@ import type { SipMessage } from '../sip/message.ts'
 import type { Flow } from '../transport/socket.ts'
 import { responseDestination } from '../transport/via.ts'
 import { Do } from './actions.ts'
+import type { Answer } from './answer-ring.ts'
 import {
   type InviteServerInput,
   type InviteServerState,
@@ -27,8 +28,8 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
   /** Where the layer's table has it (matching.ts). */
   readonly hash: number
   tableNext: LiveServer | null = null
-  /** Under which the ACK to a 2xx finds it; '' before. */
-  dialogKey = ''
+  /** Answered with 2xx: its ACK finds it by the dialog. */
+  #isAccepted = false
   readonly request: SipMessage
   readonly flow: Flow
   readonly method: string
@@ -153,7 +154,8 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
     if (next === 'accepted') {
       // RFC 6026 §7.1: retransmitted INVITEs are swallowed from here on.
       this.lastResponse = ''
-      if (this.dialogKey === '') this.#services.serverAccepted(this)
+      if (!this.#isAccepted) this.#services.serverAccepted(this)
+      this.#isAccepted = true
     }
     if (next === 'terminated') this.#end(reasonOf(bits))
     else if (next === 'completed' && !this.isInvite && this.lastResponse !== '') this.#handOver()
@@ -169,19 +171,29 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
         : nonInviteServerLifetime(state as NonInviteServerState, timers, this.isReliable))
   }
 
+  /** Where the last response went. */
+  get answer(): Answer | null {
+    if (this.#destination === null) return null
+    const { address, port } = this.#destination
+    return { text: this.lastResponse, socket: this.flow.socket, address, port }
+  }
+
+  settle(): void {
+    if (this.#state !== 'accepted') return
+    const { answer } = this
+    if (answer !== null) this.#services.keepAnswer(this, answer, 64 * this.#services.timers.t1)
+    this.#state = 'terminated'
+    this.#end('done')
+  }
+
   /**
    * A non-INVITE with its final answer has nothing more to do: what a retransmission gets is kept without the
-   * transaction, the request and the response context, which would be the collector's greatest burden (answered.ts).
+   * transaction, the request and the response context, which would be the collector's greatest burden (answer-ring.ts).
    */
   #handOver(): void {
-    if (!this.isReliable && this.#destination !== null) {
-      const { address, port } = this.#destination
-      this.#services.serverAnswered(this, {
-        text: this.lastResponse,
-        socket: this.flow.socket,
-        address,
-        port,
-      })
+    const { answer } = this
+    if (!this.isReliable && answer !== null) {
+      this.#services.keepAnswer(this, answer, this.#services.timers.j)
     }
     this.#state = 'terminated'
     this.#end('done')

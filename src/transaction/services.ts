@@ -2,7 +2,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { SipMessage } from '../sip/message.ts'
 import type { ListenSocket } from '../transport/socket.ts'
 import type { Actions } from './actions.ts'
-import type { Answer } from './answered.ts'
+import type { Answer } from './answer-ring.ts'
 import type { LiveClient } from './client-transaction.ts'
 import type { LiveServer } from './server-transaction.ts'
 import { type TimerWheel, WheelEntry } from './timer-wheel.ts'
@@ -22,8 +22,10 @@ export interface TransactionServices {
   /** An INVITE was answered with 2xx: from now on its ACK is found by the dialog. */
   serverAccepted(server: LiveServer): void
   serverEnded(server: LiveServer): void
-  /** A non-INVITE has its final answer, which is kept for timer J; the transaction is over. */
-  serverAnswered(server: LiveServer, answer: Answer): void
+  /** Its user has done with it: all that is kept is what a retransmission gets, for so many milliseconds. */
+  keepAnswer(server: LiveServer, answer: Answer, milliseconds: number): void
+  /** As for the server: where a further 2xx to this INVITE goes. */
+  keepBranch(client: LiveClient, answer: Answer, milliseconds: number): void
   clientEnded(client: LiveClient): void
   sendCancel(invite: LiveClient, text: string): void
 }

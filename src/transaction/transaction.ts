@@ -1,5 +1,6 @@
 import type { SipMessage } from '../sip/message.ts'
 import type { Flow, ListenSocket } from '../transport/socket.ts'
+import type { Answer } from './answer-ring.ts'
 
 /**
  * Transactions as the proxy sees them: RFC 3261 §17, RFC 6026 (Accepted), RFC 4320 (non-INVITE). The machines
@@ -29,6 +30,13 @@ export interface ServerTransaction {
    * that neither answered nor relayed). Nothing is sent; the user hears nothing more.
    */
   release?(): void
+  /** The last response that left, and where it went; null before. */
+  readonly answer?: Answer | null
+  /**
+   * An INVITE that was answered with 2xx and whose branches are over needs no user any more, and no transaction: what
+   * is left to do for 64*T1 is done without (RFC 6026 §7.1). INVITEs are swallowed, ACK and CANCEL still find it.
+   */
+  settle?(): void
 }
 
 export interface ServerTransactionUser {
@@ -56,6 +64,8 @@ export interface ClientTransaction {
   setTimeout(milliseconds: number): void
   /** Forgets the transaction; late responses become stray ones. */
   abandon(): void
+  /** As the server's, for one of its branches: further 2xx go to `TransactionLayer.onFurtherSuccess`. */
+  settle?(upstream: ServerTransaction): void
 }
 
 export interface ClientTransactionUser {
@@ -112,12 +122,22 @@ export interface TransactionLayer {
   receiveRequest(request: SipMessage, flow: Flow): RequestOutcome
   /** True if a client transaction took the response; false for a stray one, which nobody forwards. */
   receiveResponse(response: SipMessage, flow: Flow): boolean
-  /** RFC 3261 §17.2.3: the INVITE server transaction that this CANCEL means, or null. */
+  /**
+   * RFC 3261 §17.2.3: the INVITE server transaction that this CANCEL means, or null. What has been settled is made up
+   * again from the CANCEL, which repeats what identifies an INVITE: terminated, and without a user.
+   */
   findCancelled(cancel: SipMessage): ServerTransaction | null
-  /** The server transaction of this very request, or null. For an ACK: of the INVITE it acknowledges, if it still lives. */
+  /**
+   * The server transaction of this very request, or null. For an ACK: of the INVITE it acknowledges, if it still lives
+   * or has been settled.
+   */
   findServer(request: SipMessage): ServerTransaction | null
   /** The client transaction that a response belongs to, or null; changes nothing. */
   findClient(response: SipMessage): ClientTransaction | null
+  /** Whether it answers a request of ours, even if the transaction has been settled. */
+  knowsResponse(response: SipMessage): boolean
+  /** Given by the proxy: takes a 2xx to an INVITE that has been settled, and where it must go. */
+  onFurtherSuccess: (response: SipMessage, upstream: Answer) => void
   /** Null if the table is full (limits.transactionsMax): answer 503 with Retry-After. */
   createServer(request: SipMessage, flow: Flow, user: ServerTransactionUser | null): ServerTransaction | null
   /** `request` is the whole message, our Via with `branch` on top. Sends it at once. Null if the table is full. */
@@ -129,7 +149,7 @@ export interface TransactionLayer {
   readonly timers: TransactionTimers
   readonly serverCount: number
   readonly clientCount: number
-  /** Non-INVITE requests whose answer is kept for those that ask again, without a transaction. */
+  /** Requests whose answer is kept for those that ask again, without a transaction. */
   readonly answeredCount: number
   onSendError(flow: Flow, code: string): void
   /** Ends everything without sending; used at the end of a drain. */

@@ -4,6 +4,7 @@ import type { ListenSocket } from '../transport/socket.ts'
 
 /** A final response, and where it went. */
 export interface Answer {
+  /** '' if it is not sent again. */
   readonly text: string
   readonly socket: ListenSocket
   readonly address: string
@@ -11,9 +12,10 @@ export interface Answer {
 }
 
 /**
- * Timer J (RFC 3261 §17.2.2): non-INVITE requests that have been answered over UDP, and what with. A client that lost
- * the first answers asks again for 64*T1 and must get the same one: a MESSAGE that is delivered twice is worse than
- * one that is late.
+ * What is left of transactions that have had their final response: under a key, what the response was and where it
+ * went. A client that lost the first answers asks again for 64*T1 and must get the same one (timer J, RFC 3261
+ * §17.2.2): a MESSAGE that is delivered twice is worse than one that is late. Of an INVITE that was answered with 2xx
+ * it is where further 2xx go (RFC 6026 §7).
  *
  * Nothing here is an object of the heap, because nothing costs the collector more than what lives for half a minute
  * and then dies. An answer is a record in a chunk of octets:
@@ -24,7 +26,7 @@ export interface Answer {
  * counted on for ever (chunk number times `stride`, plus the offset), so that a place in a chunk that is gone says so
  * by itself: no record is ever taken out. All are kept about equally long: whole chunks go, the oldest first.
  */
-export class AnsweredRequests {
+export class AnswerRing {
   readonly #clock: Clock
   readonly #chunksMax: number
   readonly #chunkBytes: number

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { simulatedClock } from '../../src/testing/clock.ts'
-import { type Answer, AnsweredRequests } from '../../src/transaction/answered.ts'
+import { type Answer, AnswerRing } from '../../src/transaction/answer-ring.ts'
 import { peer } from './layer-alone.ts'
 
 const answer = (text: string): Answer => ({ ...peer, text })
@@ -9,7 +9,7 @@ const hashes = (i: number) => Math.imul(i, 0x01000193) >> 3
 
 test('an answer is there for its time, and leaves no timer behind', () => {
   const clock = simulatedClock()
-  const answered = new AnsweredRequests(clock)
+  const answered = new AnswerRing(clock)
   answered.remember(1, 'a', answer('200'), 27_000)
   clock.advanceSync(26_999)
   expect(answered.find(1, 'a')?.text).toBe('200')
@@ -20,7 +20,7 @@ test('an answer is there for its time, and leaves no timer behind', () => {
 })
 
 test('a flood of requests costs no more than the bound: the oldest answers go', () => {
-  const answered = new AnsweredRequests(simulatedClock(), 100_000)
+  const answered = new AnswerRing(simulatedClock(), 100_000)
   for (let i = 0; i < 10_000; i++) {
     answered.remember(hashes(i), `key ${i}`, answer('x'.repeat(300)), 27_000)
     if (i % 1_000 === 999) expect(answered.bytes).toBeLessThanOrEqual(100_000)
@@ -32,7 +32,7 @@ test('a flood of requests costs no more than the bound: the oldest answers go', 
 
 test('each gets its own answer and none an older one, whatever the hashes are', () => {
   const clock = simulatedClock()
-  const answered = new AnsweredRequests(clock, 40_000)
+  const answered = new AnswerRing(clock, 40_000)
   const expected = new Map<string, Answer>()
   for (let i = 0; i < 3_000; i++) {
     const key = `key ${i}`
@@ -53,7 +53,7 @@ test('each gets its own answer and none an older one, whatever the hashes are', 
 })
 
 test('an answer as long as a datagram can be is kept whole', () => {
-  const answered = new AnsweredRequests(simulatedClock(), 200_000)
+  const answered = new AnswerRing(simulatedClock(), 200_000)
   const long = answer('z'.repeat(65_507))
   answered.remember(5, 'long', long, 1_000)
   answered.remember(5, 'short', answer('s'), 1_000)
@@ -64,7 +64,7 @@ test('an answer as long as a datagram can be is kept whole', () => {
 })
 
 test('one key twice is one entry', () => {
-  const answered = new AnsweredRequests(simulatedClock(), 1_000)
+  const answered = new AnswerRing(simulatedClock(), 1_000)
   for (let i = 0; i < 10; i++) answered.remember(1, 'a', answer(`${i}`), 27_000)
   expect([answered.size, answered.find(1, 'a')?.text]).toEqual([1, '9'])
 })
