@@ -22,11 +22,19 @@ export const closeBracket = 0x5d
 
 /**
  * A copy that stands on its own. A slice keeps the whole datagram in memory; what outlives its message is copied.
- * Up to 12 characters V8 copies anyway. The concatenation is flattened by `slice`, which then pins only itself.
+ * Up to 12 characters V8 copies anyway. `join` writes one run of octets: 58 octets for a Call-ID of 34 characters, where
+ * the flattened concatenation `' ' + text` and a slice of it took 91, and was slower to compare.
  */
 export function flat(text: string): string {
-  return text.length < 13 ? text : ` ${text}`.slice(1)
+  if (text.length < 13) return text
+  halves[0] = text.slice(0, 1)
+  halves[1] = text.slice(1)
+  const copy = halves.join('')
+  halves[1] = ''
+  return copy
 }
+
+const halves: [string, string] = ['', '']
 
 /** White space inside a header value: SP, HT, and the CRLF of a fold. */
 export function isLws(code: number): boolean {
