@@ -12,8 +12,14 @@ export interface ContactHeaderOptions {
 
 /** `Contact: <sip:a@b>;expires=3600, ...` with CRLF; '' without bindings. */
 export function contactLine(bindings: readonly Binding[], options: ContactHeaderOptions): string {
-  if (bindings.length === 0) return ''
-  return `Contact: ${bindings.map((binding) => contactValue(binding, options)).join(', ')}\r\n`
+  const [first] = bindings
+  if (first === undefined) return ''
+  let values = contactValue(first, options)
+  for (let i = 1; i < bindings.length; i++) {
+    const binding = bindings[i]
+    if (binding !== undefined) values += `, ${contactValue(binding, options)}`
+  }
+  return `Contact: ${values}\r\n`
 }
 
 function contactValue(binding: Binding, options: ContactHeaderOptions): string {

@@ -24,6 +24,6 @@ export function delegate(context: RouteContext, delegation: Delegation): void {
   context.scope.notes.set(note, delegation)
 }
 
-export function delegationOf(context: RouteContext): Delegation | undefined {
-  return context.scope.notes.get(note) as Delegation | undefined
+export function delegationOf({ scope }: RouteContext): Delegation | undefined {
+  return scope.hasNotes === false ? undefined : (scope.notes.get(note) as Delegation | undefined)
 }

@@ -1,5 +1,6 @@
 import {
   asciiLower,
+  flat,
   HeaderId,
   limits,
   parseNameAddrs,
@@ -21,40 +22,45 @@ export interface Extensions {
 
 type ExtensionSettings = Pick<RegistrarSettings, 'usePath' | 'pathMode' | 'outboundMode' | 'flowTimer'>
 
+const noPath: readonly string[] = []
+const none: Extensions = { path: noPath, headers: '', isOutbound: false }
+
+/** Hot: most requests have neither, and nothing is made for them. */
 export function readExtensions(
   message: SipMessage,
   wantsRegId: boolean,
   settings: ExtensionSettings,
 ): Extensions | Refusal {
-  const path = readPath(message, settings)
-  if ('statusCode' in path) return path
-  const outbound = readOutbound(message, wantsRegId, path.hops, settings)
+  const path = settings.usePath ? readPath(message) : noPath
+  if (path === null) return refusals.badPath
+  const supportsPath = path.length > 0 && hasOption(message, HeaderId.supported, 'path')
+  if (path.length > 0 && settings.pathMode === 2 && !supportsPath) return refusals.pathUnsupported
+  const outbound = readOutbound(message, wantsRegId, path, settings)
   if (typeof outbound !== 'boolean') return outbound
+  if (path.length === 0 && !outbound) return none
+  const header = supportsPath && settings.pathMode !== 0 ? `Path: ${path.join(', ')}\r\n` : ''
   const flowTimer = outbound && settings.flowTimer > 0 ? `Flow-Timer: ${settings.flowTimer}\r\n` : ''
   return {
-    path: path.hops,
-    headers: `${path.header}${outbound ? 'Require: outbound\r\n' : ''}${flowTimer}`,
+    path,
+    headers: `${header}${outbound ? 'Require: outbound\r\n' : ''}${flowTimer}`,
     isOutbound: outbound,
   }
 }
 
-/** Without use_path a Path is not looked at: nobody but a trusted edge may add hops in front of a binding. */
-function readPath(
-  message: SipMessage,
-  { usePath, pathMode }: ExtensionSettings,
-): { hops: readonly string[]; header: string } | Refusal {
+/**
+ * Null for what cannot be read. Without use_path a Path is not looked at: nobody but a trusted edge may add hops in
+ * front of a binding.
+ */
+function readPath(message: SipMessage): readonly string[] | null {
   const first = message.first(HeaderId.path)
-  if (!usePath || first < 0) return { hops: [], header: '' }
+  if (first < 0) return noPath
   const hops: string[] = []
   for (let i = first; i >= 0; i = message.next(i)) {
-    for (const hop of splitValues(message.headerValue(i))) hops.push(hop)
-    if (hops.length > limits.routesMax) return refusals.badPath
+    for (const hop of splitValues(message.headerValue(i))) hops.push(flat(hop))
+    if (hops.length > limits.routesMax) return null
   }
-  for (const hop of hops) if (uriOfHop(hop) === null) return refusals.badPath
-  const isSupported = hasOption(message, HeaderId.supported, 'path')
-  if (pathMode === 2 && !isSupported) return refusals.pathUnsupported
-  const echoes = pathMode !== 0 && isSupported
-  return { hops, header: echoes ? `Path: ${hops.join(', ')}\r\n` : '' }
+  for (const hop of hops) if (uriOfHop(hop) === null) return null
+  return hops
 }
 
 function readOutbound(
@@ -64,8 +70,8 @@ function readOutbound(
   settings: ExtensionSettings,
 ): boolean | Refusal {
   const isRequired = hasOption(message, HeaderId.require, 'outbound')
-  const isSupported = isRequired || hasOption(message, HeaderId.supported, 'outbound')
   if (settings.outboundMode === 0) return isRequired ? refusals.outboundUnsupported : false
+  const isSupported = isRequired || hasOption(message, HeaderId.supported, 'outbound')
   if (!isSupported) return settings.outboundMode === 2 ? refusals.extensionRequired : false
   if (!wantsRegId) return false
   const hasEdge = message.vias().length > 1
@@ -89,7 +95,13 @@ export function uriOfHop(hop: string): string | null {
 /** Is this option tag listed in Supported or Require? */
 export function hasOption(message: SipMessage, header: HeaderId, option: string): boolean {
   for (let i = message.first(header); i >= 0; i = message.next(i)) {
-    for (const tag of message.headerValue(i).split(',')) if (asciiLower(tag.trim()) === option) return true
+    const value = message.headerValue(i)
+    for (let start = 0; start <= value.length; ) {
+      const comma = value.indexOf(',', start)
+      const end = comma < 0 ? value.length : comma
+      if (end - start >= option.length && asciiLower(value.slice(start, end).trim()) === option) return true
+      start = end + 1
+    }
   }
   return false
 }

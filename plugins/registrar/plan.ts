@@ -4,6 +4,7 @@ import {
   type Change,
   createBinding,
   type FlowState,
+  flat,
   mayReplace,
   type Origin,
   type Trust,
@@ -42,10 +43,13 @@ export interface Registration {
   readonly maxContacts: number
 }
 
-/** A contact with the lifetime that it is granted, in seconds; 0 removes it. */
-export interface GrantedContact extends RequestedContact {
-  readonly granted: number
-  readonly methodBits: number | null
+/** A contact with the lifetime that it is granted. */
+export interface GrantedContact {
+  readonly contact: RequestedContact
+  /** Seconds; 0 removes it. */
+  readonly seconds: number
+  /** 0 to 1000, -1 for none: asked for, or the default. */
+  readonly q: number
 }
 
 export interface PlanContext {
@@ -70,66 +74,85 @@ export function planRemoval(bindings: readonly Binding[], registration: Registra
   return { kind: 'changes', changes: own.map((before) => ({ before, after: null })), rc: 3 }
 }
 
+/** Hot. Lists are walked, not indexed: a device has one contact, and what is bound already is few. */
 export function planRegistration(
   bindings: readonly Binding[],
   contacts: readonly GrantedContact[],
   registration: Registration,
   context: PlanContext,
 ): Plan {
-  const changes = new Map<Binding | string, Change>()
-  const touched = new Set<Binding>()
+  const changes: Change[] = []
+  const touched: Binding[] = []
   let rc: 1 | 2 | 3 = 1
-  for (const contact of contacts) {
-    const existing = findBinding(bindings, contact, registration, context.matchingMode)
+  for (const granted of contacts) {
+    const existing = findBinding(bindings, granted.contact, registration, context.matchingMode)
     const verdict = existing === null ? 'newer' : orderOf(registration, existing, context)
     if (verdict === 'older') return { kind: 'refused', refusal: refusals.oldCSeq }
-    if (existing !== null) touched.add(existing)
+    if (existing !== null) touched.push(existing)
     if (
       verdict === 'retransmission' ||
       (existing !== null && !mayReplace(registration.origin, existing.origin))
     ) {
       continue
     }
-    if (contact.granted === 0) {
+    if (granted.seconds === 0) {
       if (existing === null || !isOurs(existing, registration)) continue
-      changes.set(existing, { before: existing, after: null })
+      put(changes, { before: existing, after: null }, context.matchingMode)
       rc = 3
       continue
     }
-    const after = boundContact(contact, registration, existing, context)
-    // By Call-ID alone, of several contacts of one REGISTER the last one stays.
-    const key = context.matchingMode === 3 && contact.instance === '' ? registration.callId : after.contact
-    changes.set(existing ?? key, { before: existing, after })
-    touched.add(after)
+    const after = boundContact(granted, registration, existing, context)
+    put(changes, { before: existing, after }, context.matchingMode)
     if (existing !== null) rc = 2
   }
   for (const binding of bindings) {
-    if (touched.has(binding) || !isOurs(binding, registration)) continue
-    if (registration.keepOnlyThis || isFormerLife(binding, contacts, registration)) {
-      changes.set(binding, { before: binding, after: null })
-    }
+    if (!registration.keepOnlyThis && !isFormerLife(binding, contacts, registration)) continue
+    if (touched.includes(binding) || !isOurs(binding, registration)) continue
+    changes.push({ before: binding, after: null })
   }
-  const list = [...changes.values()]
-  if (exceeds(bindings, list, registration)) return { kind: 'full' }
-  return { kind: 'changes', changes: list.map((change) => onFlow(change, registration)), rc }
+  if (exceeds(bindings, changes, registration)) return { kind: 'full' }
+  const { flowOf } = registration
+  return {
+    kind: 'changes',
+    changes: flowOf === null ? changes : changes.map((change) => onFlow(change, flowOf)),
+    rc,
+  }
+}
+
+/** Of several contacts of one REGISTER that mean one binding, the last one counts, in the place of the first. */
+function put(changes: Change[], change: Change, mode: MatchingMode): void {
+  for (let i = 0; i < changes.length; i++) {
+    const earlier = changes[i]
+    if (earlier === undefined || !meansTheSame(earlier, change, mode)) continue
+    changes[i] = change
+    return
+  }
+  changes.push(change)
+}
+
+function meansTheSame(a: Change, b: Change, mode: MatchingMode): boolean {
+  if (a.before !== null || b.before !== null) return a.before === b.before
+  if (a.after === null || b.after === null) return false
+  // By Call-ID alone, and all of one REGISTER have the same.
+  if (mode === 3 && a.after.instance === '' && b.after.instance === '') return true
+  return a.after.contact === b.after.contact
 }
 
 /** Last of all: a flow that is opened for a binding that is then refused would never be closed. */
-function onFlow(change: Change, { flowOf }: Registration): Change {
-  if (flowOf === null || change.after === null) return change
+function onFlow(change: Change, flowOf: NonNullable<Registration['flowOf']>): Change {
+  if (change.after === null) return change
   return { before: change.before, after: { ...change.after, flow: flowOf(change.after.contact) } }
 }
 
 function findBinding(
   bindings: readonly Binding[],
-  contact: GrantedContact,
+  contact: RequestedContact,
   registration: Registration,
   mode: MatchingMode,
 ): Binding | null {
-  const key = { ...contact, callId: registration.callId, path: registration.path }
   for (const binding of bindings) {
     const isRival = binding.origin === registration.origin || !mayReplace(registration.origin, binding.origin)
-    if (isRival && matches(binding, key, mode)) return binding
+    if (isRival && matches(binding, contact, registration, mode)) return binding
   }
   return null
 }
@@ -166,35 +189,40 @@ function isFormerLife(
   registration: Registration,
 ): boolean {
   if (binding.instance === '' || binding.callId === registration.callId) return false
-  return contacts.some(({ instance, regId }) => regId === 0 && instance === binding.instance)
+  return contacts.some(({ contact }) => contact.regId === 0 && contact.instance === binding.instance)
 }
 
+/** What a refresh repeats is taken from the binding that is there: nothing is copied that stays as it was. */
 function boundContact(
-  contact: GrantedContact,
+  { contact, seconds, q }: GrantedContact,
   registration: Registration,
   existing: Binding | null,
   { now, newRuid }: PlanContext,
 ): Binding {
+  const { aor, userAgent } = registration
   return createBinding({
-    aor: registration.aor,
-    ruid: existing?.ruid ?? newRuid(registration.aor),
-    contact: contact.uri,
+    aor: existing === null ? flat(aor) : existing.aor,
+    ruid: existing === null ? newRuid(aor) : existing.ruid,
+    contact: existing !== null && existing.contact === contact.uri ? existing.contact : flat(contact.uri),
     origin: registration.origin,
     trust: registration.trust,
     by: registration.by,
     received: registration.received,
     path: registration.path,
     socket: registration.socket,
-    q: contact.q,
-    callId: registration.callId,
+    q,
+    callId:
+      existing !== null && existing.callId === registration.callId
+        ? existing.callId
+        : flat(registration.callId),
     cseq: registration.cseq,
-    userAgent: registration.userAgent,
+    userAgent: existing !== null && existing.userAgent === userAgent ? existing.userAgent : flat(userAgent),
     methods: contact.methodBits ?? (registration.methods || allMethods),
     instance: contact.instance,
     regId: contact.regId,
     flags: registration.flags,
     branchFlags: registration.branchFlags,
-    expiresAt: now + contact.granted * 1000,
+    expiresAt: now + seconds * 1000,
     modifiedAt: now,
     isDurable: registration.isDurable,
     flow: null,

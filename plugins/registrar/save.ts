@@ -1,12 +1,12 @@
 import {
   type Binding,
+  type Change,
   canonicalAor,
   flat,
   HeaderId,
   inOrder,
   type Location,
   mayReplace,
-  methodMask,
   type PluginHost,
   parseUri,
   type RouteContext,
@@ -15,7 +15,7 @@ import {
 } from '../../src/plugin/index.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
 import { contactLine } from './contact-header.ts'
-import { type RequestedContact, readContacts, readExpiresHeader } from './contacts.ts'
+import { methodBits, type RequestedContact, readContacts, readExpiresHeader } from './contacts.ts'
 import { type Delegation, delegationOf } from './delegation.ts'
 import { grantedExpires } from './expires.ts'
 import { hasOption, readExtensions } from './extensions.ts'
@@ -108,8 +108,13 @@ function register(
   const extensions = readExtensions(message, wantsRegId, settings)
   if ('statusCode' in extensions) return extensions
   const existing = location.of(aor)
-  const describe = () => `${currentContacts(registrar, context, location, aor, aorUri)}${extensions.headers}`
-  if (requested.kind === 'none') return { rc: 4, headers: describe(), ready: null }
+  if (requested.kind === 'none') {
+    return {
+      rc: 4,
+      headers: currentContacts(registrar, context, existing, aorUri) + extensions.headers,
+      ready: null,
+    }
+  }
   const registration = registrationOf(registrar, context, flags, aor, extensions.path, delegation)
   if ('statusCode' in registration) return registration
   const plan =
@@ -121,8 +126,23 @@ function register(
   if (!location.hasRoomFor(plan.changes.length)) return refusals.tableFull(retryAfter(registrar))
   const ready = plan.changes.length === 0 ? null : location.apply(plan.changes)
   rememberChanged(context, settings, plan)
-  context.explain('save', `${aor}: ${plan.changes.length} bindings changed (${registration.origin})`)
-  return { rc: plan.rc, headers: describe(), ready: location.isDurable ? ready : null }
+  if (registrar.host.log.enabled('debug')) {
+    context.explain('save', `${aor}: ${plan.changes.length} bindings changed (${registration.origin})`)
+  }
+  const current = afterwards(existing, plan.changes) ?? location.of(aor)
+  return {
+    rc: plan.rc,
+    headers: currentContacts(registrar, context, current, aorUri) + extensions.headers,
+    ready,
+  }
+}
+
+/** What there is after the changes, if it can be told without another look: what one device's one contact does. */
+function afterwards(existing: readonly Binding[], changes: readonly Change[]): readonly Binding[] | null {
+  const [change] = changes
+  if (change === undefined) return existing
+  if (changes.length > 1 || existing.length > 1 || change.after === null) return null
+  return existing.length === 0 || existing[0] === change.before ? [change.after] : null
 }
 
 function starPlan(context: RouteContext, existing: readonly Binding[], registration: Registration): Plan {
@@ -150,10 +170,9 @@ function listPlan(
     const seconds = grantedExpires({ contact: wanted, header }, settings, random)
     if (seconds < 0) return { kind: 'refused', refusal: refusals.tooBrief(settings.minExpires) }
     granted.push({
-      ...contact,
+      contact,
+      seconds: delegation === undefined ? seconds : Math.min(seconds, delegation.expiresSecondsMax),
       q: contact.q < 0 ? settings.defaultQ : contact.q,
-      granted: delegation === undefined ? seconds : Math.min(seconds, delegation.expiresSecondsMax),
-      methodBits: contact.methods === null ? null : methodBits(contact.methods),
     })
   }
   return planRegistration(existing, granted, registration, {
@@ -178,11 +197,11 @@ function registrationOf(
   const received = delegation === undefined ? receivedOf(context, settings, path) : ''
   if (received.length > settings.contactLengthMax) return refusals.tooLong
   return {
-    aor: flat(aor),
-    callId: flat(message.callId),
+    aor,
+    callId: message.callId,
     cseq: cseq.number,
-    userAgent: flat(message.value(HeaderId.userAgent)),
-    path: path.map(flat),
+    userAgent: message.value(HeaderId.userAgent),
+    path,
     received: flat(received),
     socket: delegation === undefined ? socketOf(host, context, settings) : '',
     methods: methodsOf(message),
@@ -232,15 +251,6 @@ function socketOf(host: PluginHost, context: RouteContext, settings: RegistrarSe
   return context.flow.socket.label
 }
 
-function methodBits(list: string): number {
-  let bits = 0
-  for (const name of list.split(',')) {
-    const trimmed = name.trim()
-    if (trimmed !== '') bits |= methodMask(trimmed)
-  }
-  return bits
-}
-
 function xavpNumber(context: RouteContext, root: string, key: string): number | null {
   if (root === '') return null
   const value = context.scope.xavps.get(root, 0, key, 0)
@@ -268,19 +278,18 @@ function rememberChanged(
 function currentContacts(
   { host, settings }: Registrar,
   context: RouteContext,
-  location: Location,
-  aor: string,
+  bindings: readonly Binding[],
   aorUri: string,
 ): string {
-  const shown = location.of(aor).filter(({ origin }) => mayReplace(origin, 'delegated'))
-  const uri = parseUri(aorUri)
-  const wantsGruu =
-    settings.gruuEnabled && uri !== null && hasOption(context.message, HeaderId.supported, 'gruu')
+  const isShown = ({ origin }: Binding) => mayReplace(origin, 'delegated')
+  const shown = bindings.every(isShown) ? bindings : bindings.filter(isShown)
+  const gruuUri =
+    settings.gruuEnabled && hasOption(context.message, HeaderId.supported, 'gruu') ? parseUri(aorUri) : null
   return contactLine(inOrder(shown, settings.newestFirst), {
     now: host.clock.now(),
     receivedParam: settings.receivedParam,
-    gruuOf: wantsGruu ? `${uri.scheme}:${uri.user ?? ''}@${hostOf(aorUri)}` : '',
-    gruuHost: wantsGruu ? hostOf(aorUri) : '',
+    gruuOf: gruuUri === null ? '' : `${gruuUri.scheme}:${gruuUri.user ?? ''}@${hostOf(aorUri)}`,
+    gruuHost: gruuUri === null ? '' : hostOf(aorUri),
   })
 }
 
@@ -301,7 +310,7 @@ function answerRefusal(
   const aorUri = context.message.to?.uri ?? ''
   const aor = canonicalAor(aorUri, registrar.settings.aorRules)
   const contacts =
-    refusal.isOfBindings && aor !== null ? currentContacts(registrar, context, location, aor, aorUri) : ''
+    refusal.isOfBindings && aor !== null ? currentContacts(registrar, context, location.of(aor), aorUri) : ''
   const headers = `${contacts}${refusal.headers}P-Registrar-Error: ${refusal.error}\r\n`
   const { statusCode, reason } = refusal
   answer(registrar, context, flags, { statusCode, reason, headers, ready: null })
