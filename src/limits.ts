@@ -60,8 +60,16 @@ export const limits = {
   /** Script runs that may be suspended at one time. */
   suspendedRunsMax: 20_000,
 
-  /** Bindings in memory; the store may hold more. */
+  /** Bindings of one location table. */
   bindingsMax: 1_000_000,
+  /** Octets that one location table may take in memory (measured: 150 a binding), reserved and not taken before. */
+  locationBytesMax: 1_073_741_824,
+  /** Octets of them that must be left for anything new: twice what the longest record takes. */
+  locationSpareBytes: 8_388_608,
+  /** Addresses-of-record whose bindings are kept decoded, in so many places (a power of two): 5 MB. */
+  bindingsDecodedMax: 8_192,
+  /** Bindings that are taken out in one go when they expire: some milliseconds. */
+  expiredAtOnceMax: 500,
   /** Contacts of one address-of-record if max_contacts does not say less. */
   bindingsPerAorMax: 64,
 
@@ -105,6 +113,8 @@ export const limits = {
   workerNoticesWaitingMax: 10_000,
   /** Regions of memory that workers share. */
   workerRegionsMax: 1_024,
+  /** Octets of one table that workers share: $sht, $shv, tables of the store without a directory. */
+  sharedTableBytesMax: 2_147_483_648,
   /** Deaths of one worker in a row, none of which served for a minute, after which it is not replaced any more. */
   workerDeathsMax: 10,
 } as const

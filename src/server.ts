@@ -141,7 +141,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const accepted = options.accepted ?? (await acceptScript(options))
   const { loaded, diagnostics } = accepted
 
-  const workers = createWorkers(worker?.link ?? null, worker?.isReplacement)
+  const workers = createWorkers(worker?.link ?? null, worker?.secret, worker?.isReplacement)
   const metrics = metricsOf(workers)
   const intake = new Intake(log, metrics)
   const opened: (() => void | Promise<void>)[] = []

@@ -59,9 +59,10 @@ export const tableFunctions = {
   sht_lock: declare(
     [tableKey],
     done,
-    'Does nothing: a message is never interrupted between two statements, unless one of them waits.',
+    'With several workers: one of them at a time, for a tenth of a second at most. With one it does nothing: a message ' +
+      'is never interrupted between two statements, unless one of them waits.',
   ),
-  sht_unlock: declare([tableKey], done, 'Does nothing: see sht_lock().'),
+  sht_unlock: declare([tableKey], done, 'See sht_lock().'),
   sht_iterator_start: declare([walk, table], done, 'Starts to walk over a table.'),
   sht_iterator_next: declare(
     [walk],

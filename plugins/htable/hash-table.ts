@@ -15,7 +15,29 @@ export interface Entry {
   bucket: number
 }
 
-export class HashTable {
+/** A table as the rest of the module uses it: of this worker alone, or shared (shared-table.ts). */
+export interface ScriptTable {
+  readonly definition: TableDefinition
+  readonly size: number
+  get(key: string): Value
+  has(key: string): boolean
+  /** Null removes. False if the table is full. `expireSeconds`: instead of the table's own. */
+  set(key: string, value: Value, expireSeconds?: number): boolean
+  /** Adds to a number; null if there is none and no initial value, or if the value is a text. */
+  add(key: string, amount: number): number | null
+  remove(key: string): boolean
+  /** Seconds left; 0 if the entry never expires or is not there. */
+  expiry(key: string): number
+  /** 0: never. False if there is no such entry. */
+  setExpiry(key: string, seconds: number): boolean
+  clear(): void
+  /** Those that have not expired. Entries may be removed meanwhile. */
+  live(): IterableIterator<[key: string, value: string | number]>
+  /** Takes out what has expired since the last time. */
+  sweep(): { key: string; value: string | number }[]
+}
+
+export class HashTable implements ScriptTable {
   readonly definition: TableDefinition
   readonly #clock: Clock
   readonly #entries = new Map<string, Entry>()

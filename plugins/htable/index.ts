@@ -2,17 +2,21 @@ import {
   ArgumentProblem,
   type Database,
   definePlugin,
+  limits,
+  PackedValues,
   type ParamDeclaration,
   type PluginHost,
   type RouteContext,
   type Value,
 } from '../../src/plugin/index.ts'
-import { parseTableDefinition } from './definition.ts'
+import { parseTableDefinition, type TableDefinition } from './definition.ts'
 import { tableFunctions } from './functions.ts'
-import { HashTable } from './hash-table.ts'
+import { HashTable, type ScriptTable } from './hash-table.ts'
+import { type ItemLocks, noLocks, SharedItemLocks } from './item-locks.ts'
 import { startWalk, step, type Walk, walksOf } from './iterators.ts'
 import { tableCommands } from './rpc.ts'
 import { regular, type Selector, selectorBy, selectorOf } from './selector.ts'
+import { SharedTable } from './shared-table.ts'
 import { loadTable, type StoredColumns, saveTable } from './stored.ts'
 import { parseItem, parseItemHead, type TableItem, Tables } from './tables.ts'
 
@@ -88,7 +92,7 @@ export default definePlugin({
     const tables = new Tables(host)
     for (const text of values.htable) {
       const definition = parseTableDefinition(text)
-      tables.byName.set(definition.name, new HashTable(definition, host.clock))
+      tables.byName.set(definition.name, createTable(host, definition))
     }
     const database = values.db_url === undefined ? null : host.openDatabase(values.db_url)
     const columns: StoredColumns = {
@@ -100,7 +104,9 @@ export default definePlugin({
       hasExpires: values.db_expires !== 0,
       arraySizeSuffix: values.array_size_suffix,
     }
-    if (database !== null) await loadAll(tables.byName, database, columns, host)
+    const locks = createLocks(host)
+    const { workers } = host
+    if (database !== null && workers.isFirst) await loadAll(tables.byName, database, columns, host)
     host.every(sweepMilliseconds, () => sweepAll(tables.byName, host))
 
     function assign(context: RouteContext, { table: name, key }: TableItem, value: Value): boolean {
@@ -122,7 +128,7 @@ export default definePlugin({
     }
 
     function removeMatching(
-      table: HashTable | null,
+      table: ScriptTable | null,
       what: 'names' | 'values',
       selector: Selector | null,
     ): number {
@@ -132,7 +138,7 @@ export default definePlugin({
     }
 
     function hasMatching(
-      table: HashTable | null,
+      table: ScriptTable | null,
       what: 'names' | 'values',
       selector: Selector | null,
     ): number {
@@ -152,14 +158,14 @@ export default definePlugin({
       return walk !== undefined && walk.current !== null && act(walk, walk.current[0]) ? 1 : -1
     }
 
-    async function reload(table: HashTable): Promise<void> {
+    async function reload(table: ScriptTable): Promise<void> {
       if (database === null) throw new Error('No htable db_url')
       if (table.definition.databaseTable === '') throw new Error('No database htable')
       table.clear()
       await loadTable(table, database, columns, host.clock)
     }
 
-    async function store(table: HashTable): Promise<void> {
+    async function store(table: ScriptTable): Promise<void> {
       if (database === null) throw new Error('No htable db_url')
       await saveTable(table, database, columns, host.clock)
     }
@@ -199,8 +205,16 @@ export default definePlugin({
         sht_is_null: (context, name, key) => (tables.named(context, name)?.has(key) ? -1 : 1),
         sht_setxs: setFor,
         sht_setxi: setFor,
-        sht_lock: (context, item) => (tables.named(context, item.table) === null ? -1 : 1),
-        sht_unlock: (context, item) => (tables.named(context, item.table) === null ? -1 : 1),
+        sht_lock(context, item) {
+          if (tables.named(context, item.table) === null) return -1
+          locks.lock(item.table, item.key)
+          return 1
+        },
+        sht_unlock(context, item) {
+          if (tables.named(context, item.table) === null) return -1
+          locks.unlock(item.table, item.key)
+          return 1
+        },
         sht_iterator_start(context, name, tableName) {
           const table = tables.named(context, tableName)
           return table !== null && startWalk(context, name, table) ? 1 : -1
@@ -252,11 +266,11 @@ export default definePlugin({
       rpc: tableCommands(tables.byName, reload, store),
       exports: { table: (name: string) => tables.byName.get(name) ?? null },
       async start() {
-        await host.script.runEvent('htable:mod-init', null, null)
+        if (workers.isFirst) await host.script.runEvent('htable:mod-init', null, null)
       },
       async close() {
         if (database === null) return
-        for (const table of tables.byName.values()) {
+        for (const table of workers.index === 0 ? tables.byName.values() : []) {
           if (table.definition.savesToDatabase && table.definition.databaseTable !== '') await store(table)
         }
         await database.close()
@@ -265,9 +279,30 @@ export default definePlugin({
   },
 })
 
+function createTable(host: PluginHost, definition: TableDefinition): ScriptTable {
+  const { clock, workers } = host
+  if (workers.count === 1) return new HashTable(definition, clock)
+  return new SharedTable(definition, clock, sharedValues(host, definition.name, limits.htableEntriesMax))
+}
+
+function createLocks(host: PluginHost): ItemLocks {
+  if (host.workers.count === 1) return noLocks
+  return new SharedItemLocks(sharedValues(host, '=>', limits.htableEntriesMax), host.workers, host.log)
+}
+
+/** No table is called `=>`. */
+function sharedValues(
+  { workers, openRegion, clock }: PluginHost,
+  name: string,
+  countMax: number,
+): PackedValues {
+  const region = openRegion(`htable.${name}`, limits.sharedTableBytesMax)
+  return new PackedValues(region, workers.sharedKey('htable'), countMax, Math.floor(clock.now() / 1000))
+}
+
 /** What module htable gives to others: `host.exportsOf<HtableExports>('htable')`. */
 export interface HtableExports {
-  table(name: string): HashTable | null
+  table(name: string): ScriptTable | null
 }
 
 interface ExpiredRecord {
@@ -275,19 +310,19 @@ interface ExpiredRecord {
   value: string | number
 }
 
-function matching(table: HashTable, what: 'names' | 'values', selector: Selector): string[] {
+function matching(table: ScriptTable, what: 'names' | 'values', selector: Selector): string[] {
   const keys: string[] = []
   for (const [key, value] of table.live()) if (selector(what === 'names' ? key : value)) keys.push(key)
   return keys
 }
 
-function isAnyMatching(table: HashTable, what: 'names' | 'values', selector: Selector): boolean {
+function isAnyMatching(table: ScriptTable, what: 'names' | 'values', selector: Selector): boolean {
   for (const [key, value] of table.live()) if (selector(what === 'names' ? key : value)) return true
   return false
 }
 
 async function loadAll(
-  tables: ReadonlyMap<string, HashTable>,
+  tables: ReadonlyMap<string, ScriptTable>,
   database: Database,
   columns: StoredColumns,
   host: PluginHost,
@@ -297,7 +332,7 @@ async function loadAll(
   }
 }
 
-async function sweepAll(tables: ReadonlyMap<string, HashTable>, host: PluginHost): Promise<void> {
+async function sweepAll(tables: ReadonlyMap<string, ScriptTable>, host: PluginHost): Promise<void> {
   for (const table of tables.values()) {
     const event = `htable:expired:${table.definition.name}`
     const isHeard = host.script.hasRoute('event', event)

@@ -1,9 +1,9 @@
 import type { RouteContext } from '../../src/plugin/index.ts'
-import type { HashTable } from './hash-table.ts'
+import type { ScriptTable } from './hash-table.ts'
 
 /** Walks over tables, by the names that a script gives them. They end with the message. */
 export interface Walk {
-  readonly table: HashTable
+  readonly table: ScriptTable
   readonly entries: IterableIterator<[key: string, value: string | number]>
   /** Null before the first step and after the last. */
   current: readonly [key: string, value: string | number] | null
@@ -21,7 +21,7 @@ export function walksOf(context: RouteContext): Map<string, Walk> {
   return created
 }
 
-export function startWalk(context: RouteContext, name: string, table: HashTable): boolean {
+export function startWalk(context: RouteContext, name: string, table: ScriptTable): boolean {
   const walks = walksOf(context)
   if (walks.size >= walksMax && !walks.has(name)) return false
   walks.set(name, { table, entries: table.live(), current: null })

@@ -1,21 +1,21 @@
 import { coreHash } from '../../src/plugin/index.ts'
-import type { HashTable } from './hash-table.ts'
+import type { ScriptTable } from './hash-table.ts'
 
 type Command = (params: readonly unknown[]) => unknown
 
 /** The `htable.` commands, with the shapes that Kamailio 5.6.3 gives them. An Error becomes code 500. */
 export function tableCommands(
-  tables: ReadonlyMap<string, HashTable>,
-  reload: (table: HashTable) => Promise<void>,
-  store: (table: HashTable) => Promise<void>,
+  tables: ReadonlyMap<string, ScriptTable>,
+  reload: (table: ScriptTable) => Promise<void>,
+  store: (table: ScriptTable) => Promise<void>,
 ): Record<string, Command> {
-  const table = (params: readonly unknown[]): HashTable => {
+  const table = (params: readonly unknown[]): ScriptTable => {
     if (params.length === 0) throw new Error('Not enough parameters (htable name)')
     const found = tables.get(String(params[0]))
     if (found === undefined) throw new Error('No such htable')
     return found
   }
-  const withKey = (params: readonly unknown[]): [HashTable, string] => {
+  const withKey = (params: readonly unknown[]): [ScriptTable, string] => {
     if (params.length < 2) throw new Error('Not enough parameters (htable name and key name)')
     return [table(params), String(params[1])]
   }
@@ -80,12 +80,12 @@ function item(name: string, value: string | number | null) {
 }
 
 /** Where Kamailio's table of that size would keep the key. */
-function slotOf(table: HashTable, key: string): number {
+function slotOf(table: ScriptTable, key: string): number {
   return (coreHash(key) & (table.definition.slots - 1)) >>> 0
 }
 
 /** Slots that hold something, in order, as Kamailio's table of that size would spread the keys. */
-function dump(table: HashTable): unknown[] {
+function dump(table: ScriptTable): unknown[] {
   const slots = new Map<number, ReturnType<typeof item>[]>()
   for (const [key, value] of table.live()) {
     const entry = slotOf(table, key)
@@ -96,7 +96,7 @@ function dump(table: HashTable): unknown[] {
   return [...slots].sort(([a], [b]) => a - b).map(([entry, slot]) => ({ entry, size: slot.length, slot }))
 }
 
-function fill(table: HashTable): { min: number; max: number } {
+function fill(table: ScriptTable): { min: number; max: number } {
   const counts = new Map<number, number>()
   for (const [key] of table.live()) {
     const slot = slotOf(table, key)
@@ -107,7 +107,7 @@ function fill(table: HashTable): { min: number; max: number } {
   return { min, max: sizes.reduce((a, b) => Math.max(a, b), 0) }
 }
 
-function described({ definition }: HashTable) {
+function described({ definition }: ScriptTable) {
   return {
     name: definition.name,
     dbtable: definition.databaseTable,

@@ -1,5 +1,5 @@
 import type { Clock, Database, Row } from '../../src/plugin/index.ts'
-import type { HashTable } from './hash-table.ts'
+import type { ScriptTable } from './hash-table.ts'
 
 /** Columns of Kamailio's `htable` table. */
 export interface StoredColumns {
@@ -16,7 +16,7 @@ export interface StoredColumns {
 
 /** Reads the rows of a table into it. Rows of key type 1 are elements of an array: `key[0]`, `key[1]`, ... */
 export async function loadTable(
-  table: HashTable,
+  table: ScriptTable,
   database: Database,
   columns: StoredColumns,
   clock: Clock,
@@ -44,7 +44,7 @@ function keyOf(row: Row, columns: StoredColumns, sizes: Map<string, number>): st
 
 /** The rows of the database table become the entries of the table. */
 export async function saveTable(
-  table: HashTable,
+  table: ScriptTable,
   database: Database,
   columns: StoredColumns,
   clock: Clock,

@@ -1,5 +1,5 @@
 import { ArgumentProblem, type PluginHost, type RouteContext } from '../../src/plugin/index.ts'
-import type { HashTable } from './hash-table.ts'
+import type { ScriptTable } from './hash-table.ts'
 
 /** What `table=>key` says. */
 export interface TableItem {
@@ -40,7 +40,7 @@ export function parseItemHead(head: string): ((rest: string) => TableItem) | nul
 
 /** The tables of a script by their names, and what is said when there is none, or no room in it. */
 export class Tables {
-  readonly byName = new Map<string, HashTable>()
+  readonly byName = new Map<string, ScriptTable>()
   readonly #host: PluginHost
   readonly #lastComplaint = new Map<string, number>()
 
@@ -49,7 +49,7 @@ export class Tables {
   }
 
   /** Null, and a line in the log, for a table that is not defined. */
-  named(context: RouteContext, name: string): HashTable | null {
+  named(context: RouteContext, name: string): ScriptTable | null {
     const table = this.byName.get(name)
     if (table !== undefined) return table
     this.#complain(

@@ -1,6 +1,6 @@
 import { anyRoute, definePlugin } from '../../src/plugin/index.ts'
 import { recordFunctions, recordImplementations } from './records.ts'
-import { parseSharedVariable, SharedVariables } from './shared-variables.ts'
+import { createSharedVariables, parseSharedVariable } from './shared-variables.ts'
 import {
   branchFunctions,
   branchImplementations,
@@ -114,9 +114,10 @@ export default definePlugin({
       ],
     },
   },
-  setup({ sockets }, { shvset }) {
-    const shared = new SharedVariables()
-    for (const text of shvset) {
+  setup(host, { shvset }) {
+    const { sockets, workers } = host
+    const shared = createSharedVariables(host)
+    for (const text of workers.isFirst ? shvset : []) {
       const { name, value: first } = parseSharedVariable(text)
       shared.set(name, first)
     }

@@ -1,9 +1,12 @@
 import { workerData } from 'node:worker_threads'
 import { systemClock } from '../runtime/clock.ts'
+import { KeyedDigest } from '../runtime/keyed-digest.ts'
 import { createPinoLog } from '../runtime/pino-log.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { type Server, startServer } from '../server.ts'
 import { openStore } from '../store/open-store.ts'
+import { regionStore } from '../store/region-store.ts'
+import type { Store } from '../store/table.ts'
 import { createSystemNetwork } from '../transport/system-network.ts'
 import type { FromThread, ThreadStart, ToThread } from '../worker/messages.ts'
 import { sharedRegions } from '../worker/regions.ts'
@@ -17,6 +20,7 @@ import type { ThreadSettings } from './workers.ts'
 const start = workerData as ThreadStart<ThreadSettings>
 const { index, control, settings } = start
 const clock = systemClock(start.clockOrigin)
+const regions = sharedRegions(start.regions, index)
 const level = levelOf(settings.debug)
 const log = createPinoLog({ level, pretty: settings.pretty }).child({ worker: index })
 const notices = createPinoLog({ level: 'info', pretty: settings.pretty }).child({ worker: index })
@@ -54,9 +58,9 @@ try {
     store: async () => {
       say({ kind: 'bound' })
       await mayOpen
-      return await openStore({ directory: settings.directory, log, clock })
+      return await openOwnStore()
     },
-    regions: sharedRegions(start.regions, index),
+    regions,
     ...(settings.define && { defines: settings.define }),
     ...(settings.plugins && { pluginDirectories: settings.plugins }),
     environment: (name) => settings.environment[name] ?? null,
@@ -76,6 +80,13 @@ try {
   keepRunning(notices)
 } catch (error) {
   say({ kind: 'failed', error })
+}
+
+/** The environment of the directory, which each thread opens; or tables in memory that all share. */
+async function openOwnStore(): Promise<Store> {
+  const { directory } = settings
+  if (directory !== null) return await openStore({ directory, log, clock })
+  return regionStore(regions, new KeyedDigest(start.secret).octets('store').subarray(0, 16))
 }
 
 function say(message: FromThread): void {

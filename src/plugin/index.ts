@@ -26,14 +26,15 @@ export {
   remainingSeconds,
   type Trust,
 } from '../location/binding.ts'
+export { octetsOf } from '../location/binding-codec.ts'
+export type { Page, PageMark } from '../location/binding-table.ts'
 export { type BoundScope, type BoundSettings, defaultBounds, LearnedBounds } from '../location/bounds.ts'
 export { ExpiryQueue } from '../location/expiry.ts'
 export { budgetOf, type FlowState, FlowTable, sameFlow } from '../location/flows.ts'
 export { type Change, type ChangeCause, Location } from '../location/location.ts'
+export { Locations } from '../location/locations.ts'
 export { chooseBindings, inOrder, mayReplace } from '../location/precedence.ts'
 export { customerPrefix, isLoopback, isUnicast, type Prefix, parsePrefix } from '../location/prefix.ts'
-export { hashOfAor, ruidOf } from '../location/ruid.ts'
-export type { StoredBinding } from '../location/stored.ts'
 export type {
   Branch,
   BranchEnd,
@@ -118,6 +119,7 @@ export {
   withUser,
   writeUri,
 } from '../sip/uri.ts'
+export { PackedValues, type Stored } from '../store/packed-values.ts'
 export type { Table } from '../store/table.ts'
 export { coreHash } from '../text/core-hash.ts'
 export { compilePattern } from '../text/pattern.ts'
@@ -130,6 +132,8 @@ export {
   type Substitution,
 } from '../text/substitution.ts'
 export type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
+export { Exchange } from '../worker/exchange.ts'
+export type { Workers } from '../worker/workers.ts'
 export { acceptedParams } from './accepted.ts'
 export type { PluginHost, ScriptHost } from './host.ts'
 export { levelOfDebug, logLevel } from './log-level.ts'

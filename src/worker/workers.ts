@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Link } from './link.ts'
 
 /** The workers of one router as rooms and plugins see them: who they are, and how they tell each other things. */
@@ -13,12 +14,17 @@ export interface Workers {
   tellOne(worker: number, topic: string, value: unknown): void
   /** One listener a topic: the module or room that has the topic's name. */
   onTold(topic: string, listen: (value: unknown, from: number) => void): void
+  /**
+   * 16 octets that nobody else knows, for that purpose the same in all workers. Only where there are several: one
+   * worker has its Random.
+   */
+  sharedKey(purpose: string): Uint8Array
   /** The worker whose task something is that only one may do, by its name: the same one whoever asks. */
   inCharge(name: string): number
 }
 
-export function createWorkers(link: Link | null, isReplacement = false): LinkedWorkers {
-  return new LinkedWorkers(link, isReplacement)
+export function createWorkers(link: Link | null, secret = '', isReplacement = false): LinkedWorkers {
+  return new LinkedWorkers(link, secret, isReplacement)
 }
 
 export class LinkedWorkers implements Workers {
@@ -26,13 +32,15 @@ export class LinkedWorkers implements Workers {
   readonly count: number
   readonly isFirst: boolean
   readonly #link: Link | null
+  readonly #secret: string
   readonly #listeners = new Map<string, (value: unknown, from: number) => void>()
 
-  constructor(link: Link | null, isReplacement: boolean) {
+  constructor(link: Link | null, secret: string, isReplacement: boolean) {
     this.index = link?.index ?? 0
     this.count = link?.count ?? 1
     this.isFirst = this.index === 0 && !isReplacement
     this.#link = link
+    this.#secret = secret
   }
 
   tell(topic: string, value: unknown): void {
@@ -48,6 +56,11 @@ export class LinkedWorkers implements Workers {
 
   onTold(topic: string, listen: (value: unknown, from: number) => void): void {
     this.#listeners.set(topic, listen)
+  }
+
+  sharedKey(purpose: string): Uint8Array {
+    if (this.#secret === '') throw new Error('one worker shares nothing')
+    return hash('sha512-256', `${this.#secret}\0${purpose}`, 'buffer').subarray(0, 16)
   }
 
   inCharge(name: string): number {
