@@ -48,7 +48,8 @@ export class ProxyBranch implements Branch, ClientTransactionUser {
   alternatives: readonly { address: string; port: number }[] = []
   /** Milliseconds of the clock: when fr_inv_timer began, -1 before. */
   ringingSince = -1
-  readonly #waiting: { response: SipMessage; flow: Flow }[] = []
+  /** Null as long as no reply route has waited. */
+  #waiting: { response: SipMessage; flow: Flow }[] | null = null
   #isBusy = false
 
   constructor(
@@ -76,6 +77,7 @@ export class ProxyBranch implements Branch, ClientTransactionUser {
 
   onResponse(response: SipMessage, flow: Flow): void {
     if (this.#isBusy) {
+      this.#waiting ??= []
       if (this.#waiting.length < waitingMax) this.#waiting.push({ response, flow })
       return
     }
@@ -99,7 +101,7 @@ export class ProxyBranch implements Branch, ClientTransactionUser {
       this.wasReplied = true
       this.#isBusy = false
       while (!this.#isBusy) {
-        const next = this.#waiting.shift()
+        const next = this.#waiting?.shift()
         if (next === undefined) return
         this.onResponse(next.response, next.flow)
       }

@@ -9,6 +9,7 @@ import type { SendDatagram, ServerTransaction, TransactionLayer } from '../trans
 import type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
 import type { Network } from '../transport/transport.ts'
 import { ProxyBranch } from './branch.ts'
+import { ContextList } from './context-list.ts'
 import { forwardedResponse, hasFurtherVia, viaPrefix } from './forward.ts'
 import { LocalResponses } from './local-response.ts'
 import { OwnRequests } from './own-request.ts'
@@ -77,7 +78,7 @@ class Core implements ProxyCore, ProxyServices {
   readonly settings: ProxySettings
   readonly statistics: ProxyStatistics = emptyStatistics()
   handlers: ProxyHandlers = noHandlers
-  readonly #contexts = new Set<ResponseContext>()
+  readonly #contexts = new ContextList()
   readonly #listeners: ((end: BranchEnd) => void)[] = []
   readonly #viaPrefixes: string[] = []
   readonly #ownRequests: OwnRequests
@@ -98,11 +99,15 @@ class Core implements ProxyCore, ProxyServices {
   }
 
   get contextCount(): number {
-    return this.#contexts.size
+    return this.#contexts.count
   }
 
   contexts(): Iterable<ResponseContext> {
-    return this.#contexts
+    return this.#contexts.oldestFirst()
+  }
+
+  get isWatched(): boolean {
+    return this.#listeners.length > 0
   }
 
   createContext(request: SipMessage, flow: Flow, scope: object): ResponseContext | null {
@@ -178,7 +183,7 @@ class Core implements ProxyCore, ProxyServices {
   }
 
   contextEnded(context: ResponseContext): void {
-    if (this.#contexts.delete(context)) this.statistics.freed++
+    if (context instanceof ProxyContext && this.#contexts.delete(context)) this.statistics.freed++
   }
 }
 

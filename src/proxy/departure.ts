@@ -3,7 +3,7 @@ import type { SipMessage } from '../sip/message.ts'
 import type { ClientOptions } from '../transaction/transaction.ts'
 import type { Flow } from '../transport/socket.ts'
 import type { ProxyBranch } from './branch.ts'
-import type { BranchTimers } from './branch-timers.ts'
+import { finalResponseInviteOf, finalResponseOf, type TimedContext } from './branch-timers.ts'
 import { forwardedRequest } from './forward.ts'
 import { flowTo, type NextHop, nextHopOf } from './next-hop.ts'
 import { resolveRecordRoutes } from './record-route.ts'
@@ -15,7 +15,7 @@ import { branchWithDigest } from './validate.ts'
  * How one branch leaves: RFC 3261 §16.6 steps 7 to 10. A literal address, or a flow that the location knows, is sent
  * to at once; a host name is looked up while the script goes on (docs/decisions/0010-dns-does-not-block.md).
  */
-export interface DepartureContext {
+export interface DepartureContext extends TimedContext {
   readonly services: ProxyServices
   readonly request: SipMessage
   readonly flow: Flow
@@ -24,7 +24,6 @@ export interface DepartureContext {
   readonly disableFailover?: boolean
   readonly t1?: number
   readonly t2?: number
-  readonly timers: BranchTimers
   /** The branch waited for DNS or its branch route and cannot leave: one of relayErrors. */
   departureFailed(branch: ProxyBranch, error: number): void
   /** False if nothing must leave any more: answered or cancelled meanwhile. */
@@ -111,14 +110,10 @@ function sendTo(context: DepartureContext, branch: ProxyBranch, flow: Flow): num
     return relayErrors.sendFailed
   }
   if (services.handlers.onSend?.(request, text, flow) === false) return relayErrors.sendFailed
-  const options: ClientOptions = {
-    text,
-    branch: id,
-    flow,
-    user: branch,
-  }
-  const finalResponse = context.timers.finalResponse()
-  const finalResponseInvite = context.timers.finalResponseInvite()
+  const now = services.clock.now()
+  const options: ClientOptions = { text, branch: id, flow, user: branch, now }
+  const finalResponse = finalResponseOf(context, services, now)
+  const finalResponseInvite = finalResponseInviteOf(context, services, now)
   if (finalResponse !== 0) options.finalResponse = finalResponse
   if (finalResponseInvite !== 0) options.finalResponseInvite = finalResponseInvite
   if (target.trust === 'unproven') options.retransmissionsMax = 0

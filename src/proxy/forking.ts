@@ -13,13 +13,27 @@ import { Breadth } from './validate.ts'
  */
 export class Forking {
   readonly branches: ProxyBranch[] = []
-  readonly legs: SerialLegs
+  #legs: SerialLegs | null = null
   readonly #context: BranchOwner & DepartureContext
   #breadth: Breadth | null = null
 
   constructor(context: BranchOwner & DepartureContext) {
     this.#context = context
-    this.legs = new SerialLegs(this.branches)
+  }
+
+  /** Made when the first failure route runs: most requests have one leg. */
+  get legs(): SerialLegs {
+    this.#legs ??= new SerialLegs(this.branches)
+    return this.#legs
+  }
+
+  /** Branches left: what do the answers of earlier legs still count? */
+  started(): void {
+    this.#legs?.started(this.#context.services.settings.failureReplyMode)
+  }
+
+  get #leg(): number {
+    return this.#legs === null ? 0 : this.#legs.current
   }
 
   /** How many left or wait, else the last of relayErrors. What does not fit into branchesMax is left out. */
@@ -34,7 +48,7 @@ export class Forking {
   /** A copy whose responses count for nothing; its index is none that a branch can have. */
   replicate(target: Target, edits: EditList): boolean {
     const index = limits.branchesSettableMax + this.branches.length
-    const branch = new ProxyBranch(this.#context, index, copyTarget(target), edits, this.legs.current, 0, -1)
+    const branch = new ProxyBranch(this.#context, index, copyTarget(target), edits, this.#leg, 0, -1)
     branch.isReplica = true
     return depart(this.#context, branch) === 0
   }
@@ -56,15 +70,7 @@ export class Forking {
     for (const target of targets) {
       const own = context.branchRoute === null ? edits : edits.clone()
       const index = this.branches.length
-      const branch = new ProxyBranch(
-        context,
-        index,
-        copyTarget(target),
-        own,
-        this.legs.current,
-        share,
-        stated,
-      )
+      const branch = new ProxyBranch(context, index, copyTarget(target), own, this.#leg, share, stated)
       this.branches.push(branch)
       this.#breadth.take(share)
       const outcome = this.#startOne(branch, own)

@@ -7,7 +7,7 @@ import type { ServerTransaction, ServerTransactionUser } from '../transaction/tr
 import type { Flow } from '../transport/socket.ts'
 import { pickBest } from './best-response.ts'
 import type { BranchOwner, ProxyBranch } from './branch.ts'
-import { BranchTimers } from './branch-timers.ts'
+import { restartTimer } from './branch-timers.ts'
 import { type CancelScope, cancelBranches, ownReason, reasonLines } from './cancel.ts'
 import { type DepartureContext, departToAlternative } from './departure.ts'
 import { Forking } from './forking.ts'
@@ -39,7 +39,6 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   readonly flow: Flow
   readonly scope: object
   readonly branches: readonly ProxyBranch[]
-  readonly timers: BranchTimers
   readonly #upstream: Upstream
   readonly #forking: Forking
   readonly #isInvite: boolean
@@ -57,6 +56,10 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   autoInvite100: boolean
   disable6xx = false
   disableFailover = false
+
+  /** The list of all contexts (core.ts) runs through them. */
+  older: ProxyContext | null = null
+  younger: ProxyContext | null = null
 
   request: SipMessage
   edits: EditList | null = null
@@ -87,8 +90,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.branches = this.#forking.branches
     this.#upstream = new Upstream(services, server, this)
     this.#isInvite = server.method === 'INVITE'
-    this.createdAt = services.clock.now()
-    this.timers = new BranchTimers(services, this, this.#isInvite)
+    this.createdAt = server.createdAt
     // One that was settled: all there is to know of it is that it was answered.
     if (!server.isTerminated) return
     this.#upstream.isAnswered = true
@@ -138,7 +140,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     if (started <= 0) return this.#fail(started)
     this.relayError = 0
     this.#isExhausted = false
-    this.#forking.legs.started(this.services.settings.failureReplyMode)
+    this.#forking.started()
     if (this.#isComplete()) queueMicrotask(() => this.#evaluate())
     return started
   }
@@ -149,6 +151,8 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     if (this.isCancelled) return this.#fail(relayErrors.cancelled)
     if (this.firstTarget !== null) return 0
     const { server, services } = this
+    // Who was here before has our Via, and the one of whoever sent it to us then.
+    if (!hasFurtherVia(server.request)) return 0
     return isLoop(server.request, this.loopDigest, services.sockets) ? this.#fail(relayErrors.loop) : 0
   }
 
@@ -240,7 +244,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
 
   /** §16.7 steps 2 and 5: timer C starts anew; 1xx other than 100 goes upstream at once. */
   #provisional(branch: ProxyBranch, response: SipMessage, edits: EditList | null, keep: boolean): void {
-    this.timers.restart(branch)
+    restartTimer(this, this.services, branch)
     if (!keep || this.isAnswered || branch.isFinal || response.statusCode === 100) return
     this.#upstream.respond(response.statusCode, forwardedResponse(response, edits, branch.replyStatus))
   }
@@ -260,7 +264,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
    */
   #settle(): void {
     if (!this.#isInvite || !this.isAnswered || this.#holds > 0 || this.replyRoute !== null) return
-    for (const branch of this.branches) if (!branch.isFinal) return
+    if (this.branches.length > 0 && !this.#isComplete()) return
     for (const branch of this.branches) branch.client?.settle?.(this.server)
     this.server.settle?.()
   }
@@ -320,7 +324,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.#forking.ended(branch)
     if (this.isAnswered) this.#settle()
     // What never left says nothing about the flow it would have gone to.
-    if (branch.client === null) return
+    if (branch.client === null || !this.services.isWatched) return
     this.services.branchEnded({
       context: this,
       target: branch.target,
@@ -365,7 +369,8 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   }
 
   #isComplete(): boolean {
-    return this.branches.length > 0 && this.branches.every(isFinal)
+    for (const branch of this.branches) if (!branch.isFinal) return false
+    return this.branches.length > 0
   }
 
   #best(): ProxyBranch | null {
@@ -497,5 +502,4 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   }
 }
 
-const isFinal = (branch: ProxyBranch) => branch.isFinal
 const counts = (branch: ProxyBranch) => branch.counts

@@ -24,6 +24,8 @@ export interface ProxyServices {
   viaPrefix(socket: ListenSocket): string
   /** The INVITE that a CANCEL means, null if there is none. */
   findCancelled(cancel: SipMessage): ResponseContext | null
+  /** Somebody hears of the ends of branches. */
+  readonly isWatched: boolean
   branchEnded(end: BranchEnd): void
   contextEnded(context: ResponseContext): void
 }

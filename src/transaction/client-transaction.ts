@@ -100,12 +100,12 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
   }
 
   /** The request leaves for the first time. */
-  start(): void {
+  start(now: number): void {
     const { actions } = this.#services
     const next = this.isInvite
       ? startInviteClient(this.isReliable, actions)
       : startNonInviteClient(this.isReliable, actions)
-    this.#carryOut(next, actions.bits)
+    this.#carryOut(next, actions.bits, now)
   }
 
   received(response: SipMessage, flow: Flow): void {
@@ -172,12 +172,11 @@ export class LiveClient extends TimedTransaction implements ClientTransaction {
     const next = this.isInvite
       ? stepInviteClient(this.#state as InviteClientState, input as InviteClientInput, actions)
       : stepNonInviteClient(this.#state as NonInviteClientState, input as NonInviteClientInput, actions)
-    this.#carryOut(next, actions.bits)
+    this.#carryOut(next, actions.bits, this.#services.clock.now())
   }
 
-  #carryOut(next: ClientState, bits: number): void {
-    const { clock, wheel } = this.#services
-    const now = clock.now()
+  #carryOut(next: ClientState, bits: number, now: number): void {
+    const { wheel } = this.#services
     this.#state = next
     if (bits & Do.send) this.#send(this.#text)
     if (bits & Do.ack) this.#acknowledge()

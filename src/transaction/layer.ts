@@ -196,7 +196,7 @@ class Layer implements TransactionLayer, TransactionServices {
     const live = this.#serverOf(cancel, 'INVITE')
     if (live !== null || !this.#answered.mayKnow(this.#hashOf(cancel))) return live
     const answer = this.#answered.find(this.#hash, this.#checkOf(cancel, 'INVITE'))
-    return answer === null ? null : new SettledServer(cancel, answer)
+    return answer === null ? null : new SettledServer(cancel, answer, this.clock.now())
   }
 
   findServer(request: SipMessage): ServerTransaction | null {
@@ -230,7 +230,7 @@ class Layer implements TransactionLayer, TransactionServices {
     if (this.#isFull() || this.#clientWith(options.branch, hash) !== null) return null
     const client = new LiveClient(this, ++this.#lastId, hash, methodOf(options.text), options)
     this.#clients.add(client)
-    client.start()
+    client.start(options.now ?? this.clock.now())
     return client
   }
 
@@ -306,7 +306,7 @@ class Layer implements TransactionLayer, TransactionServices {
     const options = { text, branch: invite.branch, flow: invite.flow, user: nobody }
     const cancel = new LiveClient(this, ++this.#lastId, invite.hash, 'CANCEL', options)
     this.#cancels.set(cancel.branch, cancel)
-    cancel.start()
+    cancel.start(this.clock.now())
   }
 
   #receiveAck(ack: SipMessage): RequestOutcome {
@@ -336,7 +336,7 @@ class Layer implements TransactionLayer, TransactionServices {
     for (let at = this.#servers.first(hash ?? 0); at !== null; at = at.tableNext) {
       if (at.hash === hash && at.isInvite && this.#checkOf(at.request, 'INVITE') === check) return at
     }
-    return new SettledServer(ack, accepted)
+    return new SettledServer(ack, accepted, this.clock.now())
   }
 
   #toTagOfResponse(server: LiveServer): string {

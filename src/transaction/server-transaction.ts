@@ -32,6 +32,7 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
   #isAccepted = false
   readonly request: SipMessage
   readonly flow: Flow
+  readonly createdAt: number
   readonly method: string
   readonly isInvite: boolean
   readonly isReliable: boolean
@@ -42,7 +43,6 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
   forceRport = false
   #state: ServerState
   readonly #services: TransactionServices
-  readonly #createdAt: number
   #destination: { address: string; port: number } | null = null
   #destinationForced = false
 
@@ -65,7 +65,7 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
     this.user = user
     this.#state = this.isInvite ? 'proceeding' : 'trying'
     this.#services = services
-    this.#createdAt = services.clock.now()
+    this.createdAt = services.clock.now()
   }
 
   get isTerminated(): boolean {
@@ -73,11 +73,8 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
   }
 
   respond(statusCode: number, text: string): boolean {
-    const { actions, clock, timers } = this.#services
-    const age = clock.now() - this.#createdAt
-    const input = this.isInvite
-      ? classifyForInvite(statusCode)
-      : classifyResponse(statusCode, age, timers, this.isReliable)
+    const { actions } = this.#services
+    const input = this.isInvite ? classifyForInvite(statusCode) : this.#classify(statusCode)
     const next = this.#step(input)
     const bits = actions.bits
     if (bits & Do.refuse) return false
@@ -85,6 +82,13 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
     if (bits & Do.send) this.lastResponse = text
     this.#carryOut(next, bits)
     return true
+  }
+
+  #classify(statusCode: number): NonInviteServerInput {
+    const { clock, timers } = this.#services
+    // Its age decides about these two only.
+    const age = statusCode === 100 || statusCode === 408 ? clock.now() - this.createdAt : 0
+    return classifyResponse(statusCode, age, timers, this.isReliable)
   }
 
   /** The request came once more. */
@@ -142,9 +146,13 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
   }
 
   #carryOut(next: ServerState, bits: number): void {
-    const now = this.#services.clock.now()
     this.#state = next
     if (bits & Do.send) this.#send()
+    if (next === 'completed' && !this.isInvite && this.lastResponse !== '') {
+      this.#handOver()
+      return
+    }
+    const now = this.#services.clock.now()
     if (bits & Do.startRetransmit) this.runRetransmitTimer(this.#services.timers.t1, now)
     if (bits & Do.backOff) {
       this.runRetransmitTimer(Math.min(2 * this.retransmitMs, this.#services.timers.t2), now)
@@ -158,7 +166,6 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
       this.#isAccepted = true
     }
     if (next === 'terminated') this.#end(reasonOf(bits))
-    else if (next === 'completed' && !this.isInvite && this.lastResponse !== '') this.#handOver()
     else this.rearm(this.#services.wheel)
   }
 

@@ -12,15 +12,17 @@ export class SettledServer implements ServerTransaction {
   readonly id = 0
   readonly request: SipMessage
   readonly flow: Flow
+  readonly createdAt: number
   readonly method = 'INVITE'
   readonly lastStatus = 200
   readonly isTerminated = true
   readonly answer: Answer
   user: ServerTransactionUser | null = null
 
-  constructor(request: SipMessage, answer: Answer) {
+  constructor(request: SipMessage, answer: Answer, createdAt: number) {
     this.request = request
     this.flow = answer
+    this.createdAt = createdAt
     this.answer = answer
   }
 

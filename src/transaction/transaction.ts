@@ -12,6 +12,8 @@ export interface ServerTransaction {
   readonly id: number
   readonly request: SipMessage
   readonly flow: Flow
+  /** When the request came, in the clock's milliseconds. */
+  readonly createdAt: number
   readonly method: string
   /** The highest status sent so far, 0 if none. */
   readonly lastStatus: number
@@ -161,6 +163,8 @@ export interface ClientOptions {
   branch: string
   flow: Flow
   user: ClientTransactionUser
+  /** The clock's reading, from who has just asked it. */
+  now?: number
   /** Milliseconds that override the layer's timers for this transaction. */
   finalResponse?: number
   finalResponseInvite?: number
