@@ -9,7 +9,7 @@ import {
   unescapeUser,
 } from '../../src/plugin/index.ts'
 import { type BindingRules, bindingOf } from './binding.ts'
-import { findCredentials, readAnswer, splitUsername } from './credentials.ts'
+import { findCredentials, readAnswer } from './credentials.ts'
 import { type Algorithm, algorithmNamed, type Digest, type DigestAnswer, md5, type Proof } from './digest.ts'
 import type { Lockout } from './lockout.ts'
 import type { NonceMint, NonceReading } from './nonce.ts'
@@ -126,7 +126,7 @@ export class Authenticator {
   ): AuthenticationResult {
     const { digest, mint, log } = this.#services
     const { message } = context
-    const user = { username: answer.username, ...splitUsername(answer.username), realm: answer.realm }
+    const user = digestUser(answer)
     const binding = bindingOf(this.#rules.binding, request.realm, message, context.flow)
     const nonce = mint.read(answer.nonce, binding)
     const secret = request.findSecret(user, algorithm)
@@ -216,8 +216,10 @@ export class Authenticator {
     if (this.#rules.addsAuthenticationInfo) {
       context.replyHeaders += this.#authenticationInfo(answer, algorithm, proof)
     }
-    const flow = nonce.flowProven ? ', to a nonce sent to this very flow' : ''
-    context.explain('auth', `${user.username} proved their password${flow}`)
+    if (this.#services.log.enabled('debug')) {
+      const flow = nonce.flowProven ? ', to a nonce sent to this very flow' : ''
+      context.explain('auth', `${user.username} proved their password${flow}`)
+    }
     return { code: AuthCode.ok, user }
   }
 
@@ -261,7 +263,6 @@ export class Authenticator {
       callId: message.callId,
       cseq: message.cseq?.number ?? 0,
       method: message.method,
-      response: answer.response,
     })
     return use !== 'used'
   }
@@ -270,6 +271,13 @@ export class Authenticator {
     context.explain('auth', why)
     return { code, user: null }
   }
+}
+
+/** `alice@example.com` is alice of example.com. */
+function digestUser({ username, realm }: DigestAnswer): DigestUser {
+  const at = username.lastIndexOf('@')
+  if (at < 0) return { username, user: username, domain: '', realm }
+  return { username, user: username.slice(0, at), domain: username.slice(at + 1), realm }
 }
 
 const passed: AuthenticationResult = { code: AuthCode.ok, user: null }

@@ -13,6 +13,8 @@ export interface BindingRules {
 
 export function bindingOf(rules: BindingRules, realm: string, message: SipMessage, flow: Flow): Binding {
   const checks = checksFor(rules, message)
+  // The address alone, which is what nearly all bind to, needs no text of its own.
+  if (checks === 0 && rules.source === 1) return { realm, bound: flow.address, flow }
   const parts = [
     rules.source > 0 || (checks & 8) !== 0 ? flow.address : '',
     rules.source > 1 ? String(flow.port) : '',

@@ -57,11 +57,3 @@ function isHexadecimal(text: string): boolean {
   }
   return true
 }
-
-/** `alice@example.com` -> alice and example.com; the domain is '' if there is none. */
-export function splitUsername(username: string): { user: string; domain: string } {
-  const at = username.lastIndexOf('@')
-  return at < 0
-    ? { user: username, domain: '' }
-    : { user: username.slice(0, at), domain: username.slice(at + 1) }
-}

@@ -13,14 +13,16 @@ import { limits, type Random, SipHash } from '../../src/plugin/index.ts'
  */
 export type NonceUse = 'new' | 'again' | 'used'
 
-/** A request as far as a retransmission repeats it. */
+/**
+ * A request as far as a retransmission repeats it. Not its response: another one that is right for the same nonce and
+ * count comes from who knows the password.
+ */
 export interface NonceUser {
   readonly address: string
   readonly port: number
   readonly callId: string
   readonly cseq: number
   readonly method: string
-  readonly response: string
 }
 
 /** A nonce may stand in any place of its bucket; a full bucket forgets the nonce that was issued first. */
@@ -138,7 +140,7 @@ export class NonceUses {
   }
 
   /** A keyed tag of 64 bits stands for the request: nobody can make another request that has the same. */
-  #sign({ address, port, callId, cseq, method, response }: NonceUser): void {
+  #sign({ address, port, callId, cseq, method }: NonceUser): void {
     const tag = this.#tag
     tag.start()
     tag.word(port)
@@ -147,7 +149,6 @@ export class NonceUses {
     tag.text(address)
     tag.word(callId.length)
     tag.text(callId)
-    tag.text(response)
     tag.text(method)
     tag.finish()
   }

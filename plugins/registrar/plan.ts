@@ -2,7 +2,6 @@ import {
   allMethods,
   type Binding,
   type Change,
-  createBinding,
   type FlowState,
   flat,
   mayReplace,
@@ -200,7 +199,8 @@ function boundContact(
   { now, newRuid }: PlanContext,
 ): Binding {
   const { aor, userAgent } = registration
-  return createBinding({
+  // In the order of createBinding(), so that all bindings have one shape; what it would add is given.
+  return {
     aor: existing === null ? flat(aor) : existing.aor,
     ruid: existing === null ? newRuid(aor) : existing.ruid,
     contact: existing !== null && existing.contact === contact.uri ? existing.contact : flat(contact.uri),
@@ -226,7 +226,7 @@ function boundContact(
     modifiedAt: now,
     isDurable: registration.isDurable,
     flow: null,
-  })
+  }
 }
 
 /** Only the bindings of this origin count: what was learned never uses up what may be registered. */

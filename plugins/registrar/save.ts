@@ -100,7 +100,7 @@ function register(
     return refusals.notAllowed('The delegation is for another address-of-record')
   }
   // What a third party may write was judged by what it sent; a correction would put its own source there.
-  const edits = delegation === undefined ? context.edits : null
+  const edits = delegation === undefined && context.hasEdits !== false ? context.edits : null
   const requested = readContacts(message, edits, settings.contactLengthMax)
   if (requested.kind === 'refused') return requested.refusal
   const wantsRegId =

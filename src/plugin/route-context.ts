@@ -21,6 +21,8 @@ export interface RouteContext extends RunContext {
   readonly flow: Flow
   /** What the script changed; applied when the message leaves. */
   edits: EditList
+  /** False: the script has changed nothing yet, and asking `edits` would make a list for nothing. */
+  readonly hasEdits?: boolean
   readonly scope: MessageScope
   /** Null until the request is stateful. */
   transaction: ResponseContext | null
