@@ -115,6 +115,8 @@ export const limits = {
   workerRegionsMax: 1_024,
   /** Octets of one table that workers share: $sht, $shv, tables of the store without a directory. */
   sharedTableBytesMax: 2_147_483_648,
+  /** Flows whose clocks workers share. */
+  flowSlotsMax: 1_000_000,
   /** Deaths of one worker in a row, none of which served for a minute, after which it is not replaced any more. */
   workerDeathsMax: 10,
 } as const

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
 import { type Binding, createBinding } from '../../src/location/binding.ts'
-import { FlowTable } from '../../src/location/flows.ts'
-import { Location } from '../../src/location/location.ts'
+import { Locations } from '../../src/location/locations.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { silentLog } from '../../src/runtime/log.ts'
+import { systemRandom } from '../../src/runtime/random.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+import { privateRegions } from '../../src/store/region.ts'
 import type { SocketTable } from '../../src/transport/socket.ts'
 
 /**
@@ -17,7 +19,7 @@ const step = 7_368_787
 
 test.for([1_000, 100_000, 1_000_000])('location of %i users', async (users, { bench }) => {
   const aors = Array.from({ length: users }, (_, index) => `u${String(index).padStart(7, '0')}`)
-  const location = emptyLocation()
+  const location = locations.open(`of ${users}`)
   for (const aor of aors) location.applyUnwatched([{ before: null, after: bindingOf(aor, 1) }])
   let position = 0
   const nextAor = () => aors[(position = (position + step) % users)] ?? ''
@@ -28,27 +30,30 @@ test.for([1_000, 100_000, 1_000_000])('location of %i users', async (users, { be
     bench('applyUnwatched: a refresh', () => {
       const before = location.of(nextAor())[0]
       if (before === undefined) throw new Error('somebody is gone')
-      location.applyUnwatched([{ before, after: bindingOf(before.aor, before.cseq + 1) }])
+      location.applyUnwatched([
+        { before, after: { ...bindingOf(before.aor, before.cseq + 1), ruid: before.ruid } },
+      ])
     }),
   )
   expect(location.bindingCount).toBe(users)
 })
 
-function emptyLocation(): Location {
-  return new Location({
-    name: 'location',
+const locations = new Locations(
+  {
     clock,
     log: silentLog,
+    random: systemRandom(),
     sockets: { find: () => null } as unknown as SocketTable,
-    flows: new FlowTable(),
-    table: null,
-  })
-}
+    openTable: memoryStore().open,
+    openRegion: privateRegions(),
+  },
+  { isDurable: false, kind: '' },
+)
 
 function bindingOf(aor: string, cseq: number): Binding {
   return createBinding({
     aor,
-    ruid: `uloc-${aor}`,
+    ruid: locations.newRuid(aor),
     contact: `sip:${aor}@198.51.100.7:5060`,
     callId: `${aor}@198.51.100.7`,
     cseq,

@@ -384,6 +384,7 @@ export default definePlugin({
 
     /** Any packet on a known flow shows that its pinhole is open. Hot: once per datagram. */
     function arrived(message: SipMessage | null, flow: Flow): void {
+      if (!usesDelegates && usrloc?.flows.count === 0) return
       const now = host.clock.now()
       const state = usrloc?.flows.heard(flow, message === null ? 2 : message.text.length, now)
       if (state !== undefined && state.lastSeen - state.storedAt >= storedEvery) {

@@ -291,7 +291,7 @@ export class Learner {
         this.#yield(location, binding)
     })
     this.#unsubscribe.push(stop)
-    for (const binding of location.all()) {
+    for (const binding of location.held()) {
       if (binding.origin === 'learned' && binding.flow !== null) {
         this.bounds.note(binding, this.scopeOf(binding.flow.flow))
       }

@@ -75,7 +75,7 @@ export function learnCommands(
     const now = host.clock.now()
     const out: unknown[] = []
     for (const location of usrloc.tables()) {
-      for (const binding of location.all()) {
+      for (const binding of location.held()) {
         if (out.length >= limit) return out
         if (binding.flow === null || binding.expiresAt <= now) continue
         out.push({

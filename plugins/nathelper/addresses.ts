@@ -19,9 +19,43 @@ const privatePrefixes = [
   return prefix
 })
 
-/** False for a host name. */
+/** The same as numbers, for IPv4: a host is compared with them for nearly every message. */
+const privateRanges = privatePrefixes.flatMap(({ text }) => {
+  const slash = text.indexOf('/')
+  const network = readIpv4(text.slice(0, slash))
+  return network === notIpv4 ? [] : [{ network, hostBits: 32 - Number(text.slice(slash + 1)) }]
+})
+
+/** False for a host name. Hot. */
 export function isPrivateAddress(address: string): boolean {
   const first = address.charCodeAt(0)
   const couldBeAddress = (first >= 0x30 && first <= 0x39) || address.includes(':')
-  return couldBeAddress && privatePrefixes.some((prefix) => prefix.contains(address))
+  if (!couldBeAddress) return false
+  const ipv4 = readIpv4(address)
+  if (ipv4 === notIpv4) return privatePrefixes.some((prefix) => prefix.contains(address))
+  for (const { network, hostBits } of privateRanges) {
+    if ((ipv4 ^ network) >>> hostBits === 0) return true
+  }
+  return false
+}
+
+const notIpv4 = -1
+
+/** As 32 bits without sign; -1 for what is not written as four decimal numbers, which may be an address all the same. */
+function readIpv4(text: string): number {
+  let address = 0
+  let number = -1
+  let dots = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 0x2e) {
+      if (number < 0 || ++dots > 3) return notIpv4
+      address = address * 256 + number
+      number = -1
+    } else if (code >= 0x30 && code <= 0x39 && number !== 0) {
+      number = (number < 0 ? 0 : number * 10) + code - 0x30
+      if (number > 255) return notIpv4
+    } else return notIpv4
+  }
+  return number < 0 || dots !== 3 ? notIpv4 : address * 256 + number
 }

@@ -7,6 +7,7 @@ import {
   parseNameAddrs,
   parseUri,
   type RouteContext,
+  type SipMessage,
   type Uri,
   uriParam,
   writeUri,
@@ -28,6 +29,18 @@ export interface ContactValue {
 
 /** The first Contact's first value as it came; null if there is none that can be read. */
 export function firstContact({ message }: RouteContext): ContactValue | null {
+  if (message !== lastMessage) {
+    lastMessage = message
+    lastContact = readFirstContact(message)
+  }
+  return lastContact
+}
+
+/** nat_uac_test() and fix_nated_contact() ask about the same Contact one after the other. */
+let lastMessage: SipMessage | null = null
+let lastContact: ContactValue | null = null
+
+function readFirstContact(message: SipMessage): ContactValue | null {
   const index = message.first(HeaderId.contact)
   if (index < 0) return null
   const start = message.headerValueStart(index)
@@ -42,18 +55,23 @@ export function firstContact({ message }: RouteContext): ContactValue | null {
 /** Its URI as fix_nated_contact() or set_contact_alias() left it. */
 export function correctedContactUri(context: RouteContext): Uri | null {
   const contact = firstContact(context)
-  if (contact === null) return null
+  if (contact === null || context.hasEdits === false) return contact?.uri ?? null
   const corrected = context.edits.correctionOf(contact.start, contact.end)
   return corrected === null ? contact.uri : parseUri(corrected)
 }
 
-/** fix_nated_contact(): host and port become those of the packet. */
+/** fix_nated_contact(): host and port become those of the packet. Hot: a spread would cost more than all the rest. */
 export function contactAt(uri: Uri, flow: Flow): string {
   return writeUri({
-    ...uri,
+    scheme: uri.scheme,
+    user: uri.user,
+    userParams: uri.userParams,
+    password: uri.password,
     host: flow.address,
     hostIsIpv6: flow.address.includes(':'),
     port: flow.port,
+    params: uri.params,
+    headers: uri.headers,
   })
 }
 

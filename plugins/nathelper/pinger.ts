@@ -5,6 +5,7 @@ import {
   type Flow,
   isUnicast,
   type Location,
+  type PageMark,
   type PluginHost,
   parseUri,
   type SipMessage,
@@ -47,6 +48,9 @@ interface Pinged {
   heardAt: number
 }
 
+/** Some milliseconds' work. */
+const pagesAtOnce = 20
+
 const zeros = '\u0000\u0000\u0000\u0000'
 
 export class Pinger {
@@ -55,6 +59,7 @@ export class Pinger {
   readonly #byRuid = new Map<string, Pinged>()
   readonly #queue: ExpiryQueue<Pinged>
   readonly #unsubscribe: (() => void)[] = []
+  readonly #unseen: { readonly location: Location; mark: PageMark | null }[] = []
   #counter = 0
   isEnabled = true
 
@@ -63,7 +68,8 @@ export class Pinger {
     this.#settings = settings
     this.#queue = new ExpiryQueue(host.clock.now(), (pinged: Pinged) => pinged.nextAt)
     usrloc.onTable((location) => {
-      for (const binding of location.all()) this.#follow(location, binding)
+      for (const binding of location.held()) this.#follow(location, binding)
+      this.#unseen.push({ location, mark: null })
       const stop = location.onChange((cause, binding) => {
         if (cause === 'removed' || cause === 'expired') this.#forget(binding.ruid)
         else this.#follow(location, binding)
@@ -83,6 +89,7 @@ export class Pinger {
 
   /** Once a second. */
   run(): void {
+    this.#look()
     const now = this.#host.clock.now()
     for (const pinged of this.#queue.due(now)) {
       const binding = pinged.location.byRuid(pinged.ruid)
@@ -109,6 +116,18 @@ export class Pinger {
     const pinged = this.#byRuid.get(match[1])
     if (pinged?.address === flow.address) pinged.heardAt = this.#host.clock.now()
     return 'taken'
+  }
+
+  /** Bindings that were there before we listened: some pages of them at a time. */
+  #look(): void {
+    for (let pages = pagesAtOnce; pages > 0; pages--) {
+      const [first] = this.#unseen
+      if (first === undefined) return
+      const { bindings, next } = first.location.tablePage(first.mark)
+      for (const binding of bindings) this.#follow(first.location, binding)
+      first.mark = next
+      if (next === null) this.#unseen.shift()
+    }
   }
 
   #follow(location: Location, binding: Binding): void {

@@ -1,4 +1,12 @@
-import { type Binding, isReachable, type Location, remainingSeconds } from '../../src/plugin/index.ts'
+import { setImmediate } from 'node:timers/promises'
+import {
+  type Binding,
+  isReachable,
+  type Location,
+  type Page,
+  type PageMark,
+  remainingSeconds,
+} from '../../src/plugin/index.ts'
 
 /** Bindings as Kamailio's `ul.dump` and `ul.lookup` show them, with what Kamailio has no name for after that. */
 const unset = '[not set]'
@@ -8,19 +16,18 @@ export interface DumpSettings {
   hashSize: number
 }
 
-export function dumpTables(
+/** A page at a time: the router goes on with its work in between, however many there are. */
+export async function dumpTables(
   tables: Iterable<Location>,
   time: { now: number; wall: number },
   settings: DumpSettings,
   brief: boolean,
-): unknown {
+): Promise<unknown> {
   const domains = []
   for (const location of tables) {
-    const aors = []
+    const aors: unknown[] = []
     let most = 0
-    for (const aor of location.aors()) {
-      const bindings = location.of(aor)
-      if (bindings.length === 0) continue
+    for await (const [aor, bindings] of aorsOf(location, time.now)) {
       most = Math.max(most, bindings.length)
       aors.push({ Info: brief ? { AoR: aor } : dumpAor(aor, bindings, time) })
     }
@@ -34,6 +41,31 @@ export function dumpTables(
     })
   }
   return { Domains: domains }
+}
+
+/** Each address-of-record once, with what has not expired. */
+async function* aorsOf(location: Location, now: number): AsyncGenerator<[string, readonly Binding[]]> {
+  // With a flow or without: some addresses-of-record have bindings of both kinds.
+  const seen = new Set<string>()
+  for (const { aor } of [...location.held()]) {
+    if (seen.has(aor)) continue
+    seen.add(aor)
+    const bindings = location.of(aor)
+    if (bindings.length > 0) yield [aor, bindings]
+  }
+  let mark: PageMark | null = null
+  do {
+    const page: Page = location.tablePage(mark)
+    const alive = page.bindings.filter(({ aor, expiresAt }) => expiresAt > now && !seen.has(aor))
+    for (let i = 0; i < alive.length; ) {
+      const first = i
+      const aor = alive[first]?.aor ?? ''
+      while (alive[i]?.aor === aor) i++
+      yield [aor, alive.slice(first, i)]
+    }
+    mark = page.next
+    if (mark !== null) await setImmediate()
+  } while (mark !== null)
 }
 
 export function dumpAor(

@@ -3,11 +3,8 @@ import {
   type Binding,
   type ChangeCause,
   definePlugin,
-  hashOfAor,
-  Location,
+  type Location,
   type PluginHost,
-  ruidOf,
-  type StoredBinding,
 } from '../../src/plugin/index.ts'
 import { type MatchingMode, type UsrlocExports, ulcNote } from './exports.ts'
 import { locationCommands } from './rpc.ts'
@@ -16,6 +13,10 @@ import { worldOf } from './world.ts'
 
 /** Milliseconds between two looks at what has expired. An expired binding is invisible before it is removed. */
 const expiryInterval = 1_000
+/** Milliseconds between two handfuls of what has expired. */
+const expiryPause = 10
+/** Milliseconds between two looks at what only the store remembers. */
+const noteInterval = 10_000
 
 const ownStore = 'bindings are kept in the embedded store (docs/decisions/0006-location-store.md)'
 const column = { type: 'string', ignored: ownStore, doc: 'Name of a column of the database table.' } as const
@@ -171,9 +172,12 @@ export default definePlugin({
 
   setup(host, params) {
     const aorRules: AorRules = { useDomain: params.use_domain !== 0, caseSensitive: false, realmPrefix: '' }
-    const kind = `${params.db_mode === 0 ? 'memory' : 'store'} ${params.use_domain === 0 ? 'user' : 'user@domain'}`
-    const world = worldOf(host, kind)
-    const { flows, tables } = world
+    const { locations } = worldOf(
+      host,
+      params.db_mode !== 0,
+      params.use_domain === 0 ? 'user' : 'user@domain',
+    )
+    const { flows, tables } = locations
     const tableListeners: ((location: Location) => void)[] = []
     const unsubscribe: (() => void)[] = []
     let isStarted = false
@@ -196,7 +200,7 @@ export default definePlugin({
       },
       flows,
       aorRules,
-      newRuid: (aor) => ruidOf(world.ruidPrefix, world.nextRuid++, hashOfAor(aor, world.seed)),
+      newRuid: (aor) => locations.newRuid(aor),
       matchingMode: matchingMode(params.matching_mode),
       cseqDelay: params.cseq_delay * 1000,
       natBranchFlags: params.nat_bflag < 0 ? 0 : 1 << params.nat_bflag,
@@ -205,8 +209,9 @@ export default definePlugin({
 
     for (const location of tables.values()) follow(location)
     host.every(expiryInterval, () => {
-      for (const location of tables.values()) location.expire()
+      for (const location of tables.values()) expire(location)
     })
+    host.every(noteInterval, () => locations.note())
 
     return {
       functions: {},
@@ -215,22 +220,20 @@ export default definePlugin({
       rpc: locationCommands(usrloc, host, { hashSize: params.hash_size }),
       close() {
         for (const stop of unsubscribe) stop()
+        locations.note()
       },
-      start() {
+      async start() {
         isStarted = true
         for (const name of ['location', ...params.preload]) usrloc.table(name)
-        for (const location of tables.values()) restore(location)
+        for (const location of tables.values()) await restore(location)
       },
     }
 
     function open(name: string): Location {
-      const table = params.db_mode === 0 ? null : host.openTable<StoredBinding>(`usrloc.${name}`)
-      const { clock, log, sockets } = host
-      const location = new Location({ name, clock, log, sockets, flows, table })
-      tables.set(name, location)
+      const location = locations.open(name)
       for (const listener of tableListeners) listener(location)
       follow(location)
-      if (isStarted) restore(location)
+      if (isStarted) restore(location).catch((error) => host.log.error({ err: error }, 'not restored'))
       return location
     }
 
@@ -244,10 +247,17 @@ export default definePlugin({
     }
 
     /** Not before the sockets are open: a binding whose socket is gone is not restored. */
-    function restore(location: Location): void {
-      if (location.bindingCount > 0) return
-      const count = location.restore()
-      if (count > 0) host.log.info({ table: location.name, bindings: count }, 'bindings restored')
+    async function restore(location: Location): Promise<void> {
+      if (location.restore() > 0) {
+        host.log.info({ table: location.name, bindings: location.bindingCount }, 'bindings restored')
+      }
+      const count = await location.migrate((aor, old) => locations.ruidFor(aor, old))
+      if (count > 0) host.log.info({ table: location.name, bindings: count }, 'bindings of a former version')
+    }
+
+    /** Many that expire in one moment do not hold up everything else. */
+    function expire(location: Location): void {
+      if (location.expireSome().isMore) host.clock.schedule(expiryPause, () => expire(location))
     }
 
     function sum(what: 'bindingCount' | 'aorCount'): number {

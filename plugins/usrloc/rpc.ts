@@ -4,6 +4,7 @@ import {
   canonicalName,
   createBinding,
   type Location,
+  octetsOf,
   type PluginHost,
 } from '../../src/plugin/index.ts'
 import { type DumpSettings, dumpAor, dumpTables } from './dump.ts'
@@ -111,7 +112,7 @@ function removals(bindings: readonly Binding[]): Change[] {
 }
 
 function text(param: unknown): string {
-  return typeof param === 'string' ? param : typeof param === 'number' ? String(param) : ''
+  return typeof param === 'string' ? octetsOf(param) : typeof param === 'number' ? String(param) : ''
 }
 
 function integer(param: unknown): number {

@@ -1,4 +1,4 @@
-import { type Clock, FlowTable, type Location, type PluginHost } from '../../src/plugin/index.ts'
+import { type Clock, Locations, type PluginHost } from '../../src/plugin/index.ts'
 
 /**
  * What outlives a reload of the script: the same bindings and the same flows, proven or not. There is one world per
@@ -7,28 +7,16 @@ import { type Clock, FlowTable, type Location, type PluginHost } from '../../src
  */
 export interface World {
   readonly kind: string
-  readonly flows: FlowTable
-  readonly tables: Map<string, Location>
-  readonly ruidPrefix: string
-  nextRuid: number
-  /** Of the hashes of addresses-of-record. */
-  readonly seed: number
+  readonly locations: Locations
 }
 
 const worlds = new WeakMap<Clock, World>()
 
-export function worldOf({ clock, random }: PluginHost, kind: string): World {
-  const existing = worlds.get(clock)
+export function worldOf(host: PluginHost, isDurable: boolean, filing: string): World {
+  const kind = `${isDurable ? 'store' : 'memory'} ${filing}`
+  const existing = worlds.get(host.clock)
   if (existing?.kind === kind) return existing
-  const ruidPrefix = `uloc-${random.hex(6)}-`
-  const created: World = {
-    kind,
-    flows: new FlowTable(),
-    tables: new Map(),
-    ruidPrefix,
-    nextRuid: 0,
-    seed: random.integer(0x7fffffff),
-  }
-  worlds.set(clock, created)
+  const created: World = { kind, locations: new Locations(host, { isDurable, kind }) }
+  worlds.set(host.clock, created)
   return created
 }

@@ -1,17 +1,18 @@
 import { limits } from '../limits.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import type { Table } from '../store/table.ts'
-import type { SocketTable } from '../transport/socket.ts'
 import type { Binding } from './binding.ts'
-import { ExpiryQueue } from './expiry.ts'
+import { type BindingTable, type Page, type PageMark, Undone } from './binding-table.ts'
 import type { FlowTable } from './flows.ts'
-import { restoredBinding, type StoredBinding, storedForm } from './stored.ts'
+import { HeldBindings } from './held-bindings.ts'
+import type { HeldStore } from './held-store.ts'
 
 /**
- * One location table (Kamailio: a usrloc domain): all bindings of all addresses-of-record, in memory, and behind
- * them the store. A change is in memory at once; what `apply` returns is fulfilled when the store has it, and
- * if the store refuses, the change is undone: what a client was not told has not happened.
+ * One location table (Kamailio: a usrloc domain): all bindings of all addresses-of-record. Most are kept as octets, in
+ * memory or in the store; those that hang on a flow are objects, since packets that come in on it change them.
+ *
+ * A change is visible at once; what `apply` returns is fulfilled when the store has it, and if the store refuses, the
+ * change is undone: what a client was not told has not happened.
  */
 export interface Change {
   /** Null: the binding is new. */
@@ -29,16 +30,13 @@ export interface LocationOptions {
   name: string
   clock: Clock
   log: Log
-  sockets: SocketTable
   /** Shared by all tables: an address is one device's, whatever table it is filed in. */
   flows: FlowTable
-  /** Null: in memory only. */
-  table: Table<StoredBinding> | null
+  table: BindingTable
+  /** Where held bindings come back from after a restart; null: in memory only. */
+  heldStore: HeldStore | null
   bindingsMax?: number
 }
-
-const noBindings: readonly Binding[] = []
-const done = Promise.resolve()
 
 /** A learned flow's last packet is told to the store this often, in milliseconds, not on every packet. */
 const flowStoreInterval = 10_000
@@ -46,42 +44,62 @@ const flowStoreInterval = 10_000
 export class Location {
   readonly name: string
   readonly flows: FlowTable
-  readonly #options: LocationOptions
-  readonly #byAor = new Map<string, Binding[]>()
-  readonly #byRuid = new Map<string, Binding>()
-  readonly #expiry: ExpiryQueue<Binding>
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #table: BindingTable
+  readonly #held: HeldBindings
+  readonly #heldStore: HeldStore | null
+  readonly #bindingsMax: number
   readonly #listeners: ChangeListener[] = []
+  #isRestored = false
 
   constructor(options: LocationOptions) {
     this.name = options.name
     this.flows = options.flows
-    this.#options = options
-    this.#expiry = new ExpiryQueue(options.clock.now(), (binding) => binding.expiresAt)
+    this.#clock = options.clock
+    this.#log = options.log
+    this.#table = options.table
+    this.#heldStore = options.heldStore
+    this.#held = new HeldBindings(options.flows, options.clock.now())
+    this.#bindingsMax = options.bindingsMax ?? limits.bindingsMax
   }
 
   /** False: what is told here is gone with the process. */
   get isDurable(): boolean {
-    return this.#options.table !== null
+    return this.#table.isDurable
   }
 
   get bindingCount(): number {
-    return this.#byRuid.size
+    return this.#table.bindingCount + this.#held.count
   }
 
+  /** Who has held bindings alone is counted too. */
   get aorCount(): number {
-    return this.#byAor.size
+    return this.#table.aorCount + this.#held.aloneCount
+  }
+
+  /** Without the held ones. */
+  get tableCounts(): { bindings: number; aors: number } {
+    return { bindings: this.#table.bindingCount, aors: this.#table.aorCount }
+  }
+
+  /** Octets outside the heap. */
+  get bytes(): number {
+    return this.#table.bytes
   }
 
   /** Is there room for so many more? */
   hasRoomFor(count: number): boolean {
-    return this.#byRuid.size + count <= (this.#options.bindingsMax ?? limits.bindingsMax)
+    return this.bindingCount + count <= this.#bindingsMax && this.#table.hasRoomFor(count)
   }
 
-  /** What has not expired, in the order in which it came. The array is not to be changed. */
+  /** What has not expired, in the order in which it came, those on flows last. The array is not to be changed. */
   of(aor: string): readonly Binding[] {
-    const bindings = this.#byAor.get(aor)
-    if (bindings === undefined) return noBindings
-    const now = this.#options.clock.now()
+    const kept = this.#table.of(aor)
+    const held = this.#held.of(aor)
+    const bindings = held.length === 0 ? kept : kept.length === 0 ? held : [...kept, ...held]
+    if (bindings.length === 0) return bindings
+    const now = this.#clock.now()
     for (const binding of bindings) {
       if (binding.expiresAt <= now) return bindings.filter(({ expiresAt }) => expiresAt > now)
     }
@@ -89,15 +107,21 @@ export class Location {
   }
 
   byRuid(ruid: string): Binding | undefined {
-    return this.#byRuid.get(ruid)
+    return this.#held.byRuid(ruid) ?? this.#table.byRuid(ruid)
   }
 
-  aors(): IterableIterator<string> {
-    return this.#byAor.keys()
+  /** Bindings that hang on flows, or that the store is not to know. */
+  held(): IterableIterator<Binding> {
+    return this.#held.all()
   }
 
-  all(): IterableIterator<Binding> {
-    return this.#byRuid.values()
+  /**
+   * Some of all other bindings, a millisecond's work: from the beginning (null), or from where the page before ended.
+   * Those that are there all the while are met once, those of one address-of-record together. What has expired and was
+   * not removed yet is among them.
+   */
+  tablePage(from: PageMark | null): Page {
+    return this.#table.page(from)
   }
 
   /** Until what it returns is called. */
@@ -110,30 +134,55 @@ export class Location {
   }
 
   /**
-   * Makes the changes, visible at once. Fulfilled when they are durable; rejects, after having undone them, if
-   * the store refuses.
+   * Makes the changes, visible at once. Null: that was all, as always in memory. Otherwise fulfilled when they are
+   * durable; rejects, after having undone them, if the store refuses or there is no room.
    */
-  apply(changes: readonly Change[]): Promise<void> {
-    for (const { before, after } of changes) this.#swap(before, after, after === null ? 'removed' : undefined)
-    const { table } = this.#options
-    return table === null || changes.length === 0 ? done : this.#store(table, changes)
+  apply(changes: readonly Change[]): Promise<void> | null {
+    const [first] = changes
+    if (first === undefined) return null
+    if (changes.length === 1) return this.#make(first)
+    const ready = changes.map((change) => this.#make(change))
+    return ready.every((promise) => promise === null) ? null : this.#allOrNone(changes, ready)
   }
 
-  /** Same, where nobody waits for the store: its refusal is logged, and memory keeps what it has. */
+  /** Same, where nobody waits for the store: its refusal is logged. What hangs on a flow stays as it is in memory. */
   applyUnwatched(changes: readonly Change[]): void {
-    for (const { before, after } of changes) this.#swap(before, after, after === null ? 'removed' : undefined)
-    this.#storeUnwatched(changes)
+    for (const change of changes) {
+      const { before, after } = change
+      if (!this.#isTables(before) && !this.#isTables(after)) {
+        this.#hold(before, after)
+        this.#tell(change)
+        this.#tellHeldStore(before, after)
+      } else this.#make(change)?.catch((error) => this.#complain(error))
+    }
   }
 
-  /** Removes what has expired by now and says so to the listeners. */
+  /** Removes what has expired by now and says so to the listeners. How many. */
   expire(): number {
-    const due = this.#expiry.due(this.#options.clock.now())
-    for (const binding of due) {
-      if (this.#byRuid.get(binding.ruid) !== binding) continue
-      this.#swap(binding, null, 'expired')
-      this.#storeUnwatched([{ before: binding, after: null }])
+    let count = 0
+    for (let isMore = true; isMore; ) {
+      const some = this.expireSome()
+      count += some.count
+      isMore = some.isMore
     }
-    return due.length
+    return count
+  }
+
+  /** Same, some milliseconds' work of it. */
+  expireSome(): { count: number; isMore: boolean } {
+    const now = this.#clock.now()
+    const held = this.#held.due(now)
+    for (const binding of held) {
+      this.#hold(binding, null)
+      this.#say('expired', binding, binding)
+      this.#tellHeldStore(binding, null)
+    }
+    const { bindings, isMore } = this.#table.takeExpired(now, limits.expiredAtOnceMax)
+    for (const binding of bindings) {
+      this.#noteAlone(binding)
+      this.#say('expired', binding, binding)
+    }
+    return { count: held.length + bindings.length, isMore }
   }
 
   /** Tells the store when a flow was last heard from, seldom enough to cost nothing. */
@@ -141,95 +190,162 @@ export class Location {
     const state = binding.flow
     if (state === null || state.lastSeen - state.storedAt < flowStoreInterval) return
     state.storedAt = state.lastSeen
-    this.#storeUnwatched([{ before: binding, after: binding }])
+    this.#tellHeldStore(binding, binding)
   }
 
-  /** Reads what the store has; drops what has expired meanwhile. How many bindings came back. */
+  /** Reads the held bindings that the store has, once; drops what has expired meanwhile. How many bindings there are. */
   restore(): number {
-    const { table, clock, flows, sockets, log } = this.#options
-    if (table === null) return 0
-    const stale: string[] = []
-    for (const [ruid, stored] of table.entries()) {
-      const binding = this.hasRoomFor(1) ? restoredBinding(ruid, stored, { clock, flows, sockets }) : null
-      if (binding === null) stale.push(ruid)
-      else this.#swap(null, binding)
+    if (this.#isRestored) return this.bindingCount
+    this.#isRestored = true
+    const hasRoom = () => this.hasRoomFor(1)
+    for (const binding of this.#heldStore?.restore(hasRoom) ?? []) {
+      this.#hold(null, binding)
+      this.#say('added', binding, null)
     }
-    for (const ruid of stale) {
-      table
-        .remove(ruid)
-        .catch((error) => log.warn({ err: error, ruid }, 'an expired binding stays in the store'))
+    return this.bindingCount
+  }
+
+  /** Takes over what a store of the time before bindings were packed has. How many. */
+  async migrate(ruidFor: (aor: string, old: string) => string): Promise<number> {
+    let count = 0
+    for (const batch of this.#heldStore?.former() ?? []) {
+      const moves = batch.map((binding) => this.#takeOver(binding, ruidFor(binding.aor, binding.ruid)))
+      await Promise.all(moves)
+      count += batch.length
     }
-    return this.#byRuid.size
+    return count
+  }
+
+  /** If the store refuses, it is held in memory, and the store keeps it as it was. */
+  async #takeOver(binding: Binding, ruid: string): Promise<void> {
+    const moved = { ...binding, ruid }
+    // Written in this order, and so committed: a crash leaves one of the two.
+    const changed = this.#table.change(null, moved)
+    const removed = this.#heldStore?.remove(binding.ruid)
+    const outcomes = await Promise.allSettled([changed, removed])
+    if (outcomes[0].status === 'fulfilled') return
+    this.#complain(outcomes[0].reason)
+    this.#hold(null, { ...moved, isDurable: false })
   }
 
   /** Fulfilled when all that was changed so far is on the disk. */
-  flushed(): Promise<void> {
-    return this.#options.table?.flushed() ?? done
+  async flushed(): Promise<void> {
+    await this.#table.flushed()
+    await this.#heldStore?.flushed()
   }
 
-  async #store(table: Table<StoredBinding>, changes: readonly Change[]): Promise<void> {
+  /** Null: done. */
+  #make(change: Change, cause?: ChangeCause): Promise<void> | null {
+    const { before, after } = change
+    const wasHeld = this.#isHeld(before)
+    const willBeHeld = this.#isHeld(after)
+    const changed =
+      wasHeld && willBeHeld ? 'done' : this.#table.change(wasHeld ? null : before, willBeHeld ? null : after)
+    if (changed === 'full') return Promise.reject(new Error('the location table is full'))
+    if (wasHeld || willBeHeld) this.#hold(wasHeld ? before : null, willBeHeld ? after : null)
+    else this.#noteAlone(after ?? before)
+    this.#tell(change, cause)
+    const stored = wasHeld || willBeHeld ? this.#storeHeld(before, after) : null
+    if (changed === 'done' && stored === null) return null
+    const ready = changed === 'done' ? stored : stored === null ? changed : allOf([changed, stored])
+    return ready === null ? null : this.#undoing(ready, change)
+  }
+
+  /** What was made of a request that was not made as a whole is taken back. */
+  async #allOrNone(changes: readonly Change[], ready: readonly (Promise<void> | null)[]): Promise<void> {
+    const outcomes = await Promise.allSettled(ready)
+    const refusal = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (refusal === undefined) return
+    for (const [i, { before, after }] of changes.entries()) {
+      const subject = after ?? before
+      if (outcomes[i]?.status === 'rejected' || subject === null) continue
+      const current = this.of(subject.aor).find(({ ruid }) => ruid === subject.ruid) ?? null
+      if (!isSame(current, after)) continue
+      this.#make({ before: after, after: before }, 'undone')?.catch((error) => this.#complain(error))
+    }
+    throw refusal.reason
+  }
+
+  async #undoing(ready: Promise<void>, change: Change): Promise<void> {
     try {
-      await Promise.all(changes.map((change) => this.#write(table, change)))
+      await ready
     } catch (error) {
-      this.#undo(changes)
+      this.#undo(change, error)
       throw error
     }
   }
 
-  #storeUnwatched(changes: readonly Change[]): void {
-    const { table, log, name } = this.#options
-    if (table === null) return
-    for (const change of changes) {
-      this.#write(table, change).catch((error) =>
-        log.warn({ err: error, table: name }, 'the store refused a binding'),
-      )
-    }
-  }
-
-  #write(table: Table<StoredBinding>, { before, after }: Change): Promise<void> {
-    if (after?.isDurable) return table.put(after.ruid, storedForm(after, this.#options.clock))
-    return before?.isDurable ? table.remove(before.ruid) : done
-  }
-
   /** Back to what was before, except where somebody else has changed it since. */
-  #undo(changes: readonly Change[]): void {
-    for (const { before, after } of changes.toReversed()) {
-      const current = this.#byRuid.get((after ?? before)?.ruid ?? '')
-      if (current !== (after ?? undefined)) continue
-      this.#swap(after, before, 'undone')
+  #undo({ before, after }: Change, error: unknown): void {
+    const wasHeld = this.#isHeld(before)
+    const willBeHeld = this.#isHeld(after)
+    if (wasHeld || willBeHeld) {
+      const ruid = (after ?? before)?.ruid ?? ''
+      if (this.#held.byRuid(ruid) !== (willBeHeld ? (after ?? undefined) : undefined)) return
+      this.#hold(willBeHeld ? after : null, wasHeld ? before : null)
+    }
+    // What is kept in the table has been undone there.
+    else if (error instanceof Undone && error.isSuperseded) return
+    else this.#noteAlone(after ?? before)
+    const subject = before ?? after
+    if (subject !== null) this.#say('undone', subject, after)
+  }
+
+  /** With its flow, or in memory only where there is a store: kept as an object. */
+  #isHeld(binding: Binding | null): boolean {
+    return binding !== null && (binding.flow !== null || (this.isDurable && !binding.isDurable))
+  }
+
+  #isTables(binding: Binding | null): boolean {
+    return binding !== null && !this.#isHeld(binding)
+  }
+
+  #hold(before: Binding | null, after: Binding | null): void {
+    this.#held.change(before, after)
+    this.#noteAlone(after ?? before)
+  }
+
+  #noteAlone(binding: Binding | null): void {
+    if (binding !== null && this.#held.count + this.#held.aloneCount > 0) {
+      this.#held.note(binding.aor, this.#table.of(binding.aor).length > 0)
     }
   }
 
-  #swap(before: Binding | null, after: Binding | null, cause?: ChangeCause): void {
-    if (before !== null) this.#detach(before, after)
-    if (after !== null) this.#attach(before, after)
+  #storeHeld(before: Binding | null, after: Binding | null): Promise<void> | null {
+    return this.#heldStore?.change(before, after) ?? null
+  }
+
+  #tellHeldStore(before: Binding | null, after: Binding | null): void {
+    this.#storeHeld(before, after)?.catch((error) => this.#complain(error))
+  }
+
+  #complain(error: unknown): void {
+    this.#log.warn({ err: error, table: this.name }, 'the store refused a binding')
+  }
+
+  #tell({ before, after }: Change, cause?: ChangeCause): void {
     const subject = after ?? before
-    if (subject === null) return
-    const what = cause ?? (before === null ? 'added' : 'updated')
-    for (const listener of this.#listeners) listener(what, subject, before)
+    if (subject === null || this.#listeners.length === 0) return
+    this.#say(cause ?? (after === null ? 'removed' : before === null ? 'added' : 'updated'), subject, before)
   }
 
-  #attach(before: Binding | null, after: Binding): void {
-    this.#byRuid.set(after.ruid, after)
-    this.flows.attach(after)
-    this.#expiry.add(after)
-    const bindings = this.#byAor.get(after.aor)
-    if (bindings === undefined) this.#byAor.set(after.aor, [after])
-    else {
-      const index = before === null ? -1 : bindings.indexOf(before)
-      this.#byAor.set(after.aor, index < 0 ? [...bindings, after] : bindings.with(index, after))
-    }
-    if (before !== null && before.flow !== after.flow) this.flows.detach(before)
-    else if (before !== null) before.flow?.bindings.delete(before)
+  #say(cause: ChangeCause, binding: Binding, before: Binding | null): void {
+    for (const listener of this.#listeners) listener(cause, binding, before)
   }
+}
 
-  #detach(before: Binding, after: Binding | null): void {
-    this.#expiry.remove(before)
-    if (after !== null) return
-    this.#byRuid.delete(before.ruid)
-    this.flows.detach(before)
-    const rest = (this.#byAor.get(before.aor) ?? []).filter((binding) => binding !== before)
-    if (rest.length === 0) this.#byAor.delete(before.aor)
-    else this.#byAor.set(before.aor, rest)
-  }
+function isSame(a: Binding | null, b: Binding | null): boolean {
+  if (a === null || b === null || a === b) return a === b
+  return (
+    a.contact === b.contact &&
+    a.callId === b.callId &&
+    a.cseq === b.cseq &&
+    Math.round(a.expiresAt) === Math.round(b.expiresAt)
+  )
+}
+
+async function allOf(promises: readonly Promise<void>[]): Promise<void> {
+  if (promises.length === 1) return promises[0]
+  const outcomes = await Promise.allSettled(promises)
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }

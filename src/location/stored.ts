@@ -1,10 +1,10 @@
-import type { Clock } from '../runtime/clock.ts'
 import type { SocketTable } from '../transport/socket.ts'
 import { type Binding, createBinding, type Origin, type Trust } from './binding.ts'
 import type { FlowState, FlowTable } from './flows.ts'
+import type { StoreTime } from './store-time.ts'
 
 /**
- * A binding as the store keeps it: wall time instead of the process's clock, socket by name, flow by value. What
+ * A held binding as the store keeps it: the store's time instead of the process's, socket by name, flow by value. What
  * comes back after a restart is unproven until it is heard from again, whatever it was before.
  */
 export interface StoredBinding {
@@ -25,7 +25,7 @@ export interface StoredBinding {
   regId: number
   flags: number
   branchFlags: number
-  /** Unix milliseconds; 0 for never. */
+  /** Milliseconds of the store's time; 0 for never. */
   expires: number
   modified: number
   flow: StoredFlow | null
@@ -35,15 +35,15 @@ interface StoredFlow {
   socket: string
   address: string
   port: number
-  /** Unix milliseconds. */
+  /** Milliseconds of the store's time. */
   lastSeen: number
   /** 0: no pinhole clock. */
   pinholeMilliseconds: number
   bytesIn: number
 }
 
-export function storedForm(binding: Binding, clock: Clock): StoredBinding {
-  const toWall = clock.wall() - clock.now()
+export function storedForm(binding: Binding, time: StoreTime): StoredBinding {
+  const { shift } = time
   return {
     aor: binding.aor,
     contact: binding.contact,
@@ -62,18 +62,18 @@ export function storedForm(binding: Binding, clock: Clock): StoredBinding {
     regId: binding.regId,
     flags: binding.flags,
     branchFlags: binding.branchFlags,
-    expires: Number.isFinite(binding.expiresAt) ? Math.round(binding.expiresAt + toWall) : 0,
-    modified: Math.round(binding.modifiedAt + toWall),
-    flow: binding.flow === null ? null : storedFlow(binding.flow, toWall),
+    expires: Number.isFinite(binding.expiresAt) ? Math.round(binding.expiresAt + shift) : 0,
+    modified: Math.round(binding.modifiedAt + shift),
+    flow: binding.flow === null ? null : storedFlow(binding.flow, shift),
   }
 }
 
-function storedFlow(state: FlowState, toWall: number): StoredFlow {
+function storedFlow(state: FlowState, shift: number): StoredFlow {
   return {
     socket: state.flow.socket.label,
     address: state.flow.address,
     port: state.flow.port,
-    lastSeen: Math.round(state.lastSeen + toWall),
+    lastSeen: Math.round(state.lastSeen + shift),
     pinholeMilliseconds: Number.isFinite(state.pinholeMilliseconds) ? state.pinholeMilliseconds : 0,
     bytesIn: state.bytesIn,
   }
@@ -83,11 +83,10 @@ function storedFlow(state: FlowState, toWall: number): StoredFlow {
 export function restoredBinding(
   ruid: string,
   stored: StoredBinding,
-  world: { clock: Clock; sockets: SocketTable; flows: FlowTable },
+  world: { now: number; time: StoreTime; sockets: SocketTable; flows: FlowTable },
 ): Binding | null {
-  const { clock, flows, sockets } = world
-  const now = clock.now()
-  const toMonotonic = now - clock.wall()
+  const { now, time, flows, sockets } = world
+  const toMonotonic = -time.shift
   const expiresAt = stored.expires === 0 ? Number.POSITIVE_INFINITY : stored.expires + toMonotonic
   if (expiresAt <= now) return null
   let flow: FlowState | null = null

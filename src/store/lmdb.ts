@@ -121,6 +121,10 @@ class LmdbTable<R> implements Table<R> {
     return stats?.entryCount ?? 0
   }
 
+  refresh(): void {
+    this.#database?.resetReadTxn()
+  }
+
   async flushed(): Promise<void> {
     if (!this.#readOnly) await this.#database?.flushed
   }

@@ -7,6 +7,8 @@ import type { PackedHeap } from './packed-heap.ts'
 const stringsMax = 1_024
 /** What is longer is nobody's second one. */
 const octetsMax = 255
+/** Not one octet a character. */
+const wide = /[\u0100-\uffff]/
 
 export class PackedStrings {
   readonly #heap: PackedHeap
@@ -29,7 +31,7 @@ export class PackedStrings {
   numberOf(text: string): number {
     const known = this.#numbers.get(text)
     if (known !== undefined) return known
-    if (text.length > octetsMax || this.#area === 0) return -1
+    if (text.length > octetsMax || this.#area === 0 || wide.test(text)) return -1
     this.#learn()
     return this.#numbers.get(text) ?? this.#add(text)
   }

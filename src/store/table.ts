@@ -11,6 +11,8 @@ export interface Table<R> {
   /** In key order, from `from` (inclusive) while keys start with `prefix`. Reads lazily. */
   entries(options?: { prefix?: string; from?: string; limit?: number }): IterableIterator<[string, R]>
   readonly count: number
+  /** Sees what other workers have committed by now. */
+  refresh?(): void
   /** Everything written so far is durable. */
   flushed(): Promise<void>
 }

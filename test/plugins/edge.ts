@@ -18,6 +18,7 @@ import { isFault, scanMessage } from '../../src/sip/scan.ts'
 import { parseUri } from '../../src/sip/uri.ts'
 import { writeMessage } from '../../src/sip/write.ts'
 import { memoryTable } from '../../src/store/memory.ts'
+import { privateRegions } from '../../src/store/region.ts'
 import { simulatedClock } from '../../src/testing/clock.ts'
 import { collectingLog } from '../../src/testing/log.ts'
 import { seededRandom } from '../../src/testing/random.ts'
@@ -94,6 +95,7 @@ export function createEdge(options: { tables?: Map<string, Table<unknown>>; sock
       tables.set(name, table)
       return table
     },
+    openRegion: privateRegions(),
     resolvePath: (path: string) => path,
     exportsOf: (name: string) => exported.get(name),
     sendRaw: (_socket: ListenSocket, text: string, address: string, port: number) =>

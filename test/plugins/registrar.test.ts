@@ -336,7 +336,7 @@ describe('the store behind it', () => {
       ...memoryTable<unknown>(),
       put: () => new Promise<void>((resolve) => (release = resolve)),
     }
-    edge = await edgeWith({}, {}, new Map([['usrloc.location', table as Table<unknown>]]))
+    edge = await edgeWith({}, {}, new Map([['usrloc.location.bindings', table as Table<unknown>]]))
     const context = register('a', '<sip:a@1.2.3.4>')
     expect((await saved(context)).replies).toBe(0)
     release()
@@ -352,7 +352,7 @@ describe('the store behind it', () => {
       put: (key: string, record: unknown) =>
         isFull ? Promise.reject(new Error('ENOSPC')) : good.put(key, record),
     }
-    edge = await edgeWith({}, {}, new Map([['usrloc.location', table as Table<unknown>]]))
+    edge = await edgeWith({}, {}, new Map([['usrloc.location.bindings', table as Table<unknown>]]))
     await saved(register('a', '<sip:a@1.2.3.4>'))
     isFull = true
     const failed = register('a', '<sip:a@1.2.3.4>;q=0.1, <sip:a@6.6.6.6>')
@@ -376,7 +376,7 @@ describe('the store behind it', () => {
     expect(lookedUp('a')).toMatchObject({ rc: 1, uri: 'sip:a@1.2.3.4' })
     await edge.clock.advance(61_000)
     expect([lookedUp('a').rc, lookedUp('b').rc]).toEqual([1, -1])
-    expect(tables.get('usrloc.location')?.count).toBe(1)
+    expect(tables.get('usrloc.location.bindings')?.count).toBe(1)
   })
 
   test('db_mode 0 keeps nothing', async () => {

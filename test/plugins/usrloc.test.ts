@@ -26,9 +26,9 @@ function lookup(user: string) {
 }
 
 describe('ul commands have the shapes that Kamailio gives them', () => {
-  test('ul.dump, brief and whole', () => {
+  test('ul.dump, brief and whole', async () => {
     register('1000', '<sip:1000@192.0.2.9>;q=0.5;expires=100')
-    expect(edge.rpc('ul.dump', 'brief')).toEqual({
+    expect(await edge.rpc('ul.dump', 'brief')).toEqual({
       Domains: [
         {
           Domain: {

@@ -1,0 +1,190 @@
+import { limits } from '../limits.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Random } from '../runtime/random.ts'
+import type { OpenRegion, Region } from '../store/region.ts'
+import type { OpenTable, Table } from '../store/table.ts'
+import type { SocketTable } from '../transport/socket.ts'
+import type { BindingTable } from './binding-table.ts'
+import { FlowTable } from './flows.ts'
+import { HeldStore } from './held-store.ts'
+import { Location } from './location.ts'
+import { PackedBindings } from './packed-bindings.ts'
+import { hashOfAor, hashText, ruidOf } from './ruid.ts'
+import { generationsBytes, SharedGenerations } from './shared-generations.ts'
+import { StoreTime } from './store-time.ts'
+import type { StoredBinding } from './stored.ts'
+import { StoredBindings } from './stored-bindings.ts'
+
+/**
+ * All location tables of a router, and what they share: the flows, the seed of their hashes, the store's time. Workers
+ * of one router open the same regions and the same store, each with a Locations of its own.
+ */
+export interface LocationsHost {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  readonly sockets: SocketTable
+  readonly openTable: OpenTable
+  readonly openRegion: OpenRegion
+}
+
+export interface LocationsOptions {
+  /** Bindings are in the store; otherwise in memory. */
+  isDurable: boolean
+  /** Regions of another kind are others: what files differently does not find what was filed before. */
+  kind: string
+  bindingsMax?: number
+}
+
+/** Words of the region that says what is common to all workers. */
+const common = { isBegun: 0, seed: 1, wallMinusNow: 1 } as const
+const commonBytes = 16
+
+export class Locations {
+  readonly flows = new FlowTable()
+  readonly #host: LocationsHost
+  readonly #options: LocationsOptions
+  readonly #tables = new Map<string, Location>()
+  readonly #seed: number
+  /** What makes of this worker's monotonic clock the one of the regions, which is the first worker's. */
+  readonly #shift: number
+  /** Null: in memory only. */
+  readonly #store: { readonly meta: Table<number>; readonly time: StoreTime } | null
+  readonly #ruidMaker: string
+  #ruids = 0
+
+  constructor(host: LocationsHost, options: LocationsOptions) {
+    this.#host = host
+    this.#options = options
+    this.#ruidMaker = `uloc-${host.random.hex(6)}-`
+    const region = host.openRegion(`locations ${options.kind}`, commonBytes)
+    const meta = options.isDurable ? host.openTable<number>('usrloc.meta') : null
+    const { seed, shift } = this.#begin(region, meta)
+    this.#seed = seed
+    this.#shift = shift
+    this.#store = meta === null ? null : { meta, time: this.#storeTime(meta) }
+  }
+
+  get tables(): ReadonlyMap<string, Location> {
+    return this.#tables
+  }
+
+  newRuid(aor: string): string {
+    return ruidOf(this.#ruidMaker, this.#ruids++, hashOfAor(aor, this.#seed))
+  }
+
+  /** As one that was given before names had the hash in them. */
+  ruidFor(aor: string, old: string): string {
+    return `${old}-${hashText(hashOfAor(aor, this.#seed))}`
+  }
+
+  /** The table of this name, without what the store holds of flows: Location.restore(). */
+  open(name: string): Location {
+    const existing = this.#tables.get(name)
+    if (existing !== undefined) return existing
+    const { clock, log, sockets, openTable } = this.#host
+    const { flows } = this
+    const store = this.#store
+    const heldStore =
+      store === null
+        ? null
+        : new HeldStore({
+            table: openTable<StoredBinding>(`usrloc.${name}`),
+            clock,
+            time: store.time,
+            flows,
+            sockets,
+            log,
+          })
+    const table = store === null ? this.#packed(name) : this.#stored(name, store.meta, store.time)
+    const { bindingsMax = limits.bindingsMax } = this.#options
+    const location = new Location({ name, clock, log, flows, table, heldStore, bindingsMax })
+    this.#tables.set(name, location)
+    return location
+  }
+
+  /** Now and then: tells the store what it cannot count, and whether the date has been changed. */
+  note(): void {
+    if (this.#store === null) return
+    const { meta, time } = this.#store
+    time.check()
+    for (const [name, { tableCounts }] of this.#tables) {
+      this.#remember(meta, `bindings.${name}`, tableCounts.bindings)
+      this.#remember(meta, `aors.${name}`, tableCounts.aors)
+    }
+  }
+
+  #packed(name: string): BindingTable {
+    const { openRegion, clock } = this.#host
+    const bytesMax = limits.locationBytesMax
+    return new PackedBindings({
+      region: openRegion(`location ${name} ${this.#options.kind}`, bytesMax),
+      seed: this.#seed,
+      now: clock.now(),
+      shift: this.#shift,
+      bytesMax,
+    })
+  }
+
+  #stored(name: string, meta: Table<number>, time: StoreTime): BindingTable {
+    const { openTable, openRegion } = this.#host
+    const bindings = openTable<Uint8Array>(`usrloc.${name}.bindings`)
+    return new StoredBindings({
+      bindings,
+      due: openTable<number>(`usrloc.${name}.due`),
+      aorCount: estimatedAors(meta, name, bindings.count),
+      seed: this.#seed,
+      time,
+      generations: new SharedGenerations(
+        openRegion(`location ${name} ${this.#options.kind}`, generationsBytes),
+      ),
+    })
+  }
+
+  /** The first worker decides; a seed that the store has is kept, since the names of bindings depend on it. */
+  #begin(region: Region, meta: Table<number> | null): { seed: number; shift: number } {
+    const { clock, random } = this.#host
+    const wallMinusNow = clock.wall() - clock.now()
+    region.lock()
+    try {
+      region.grow(commonBytes)
+      const words = new Int32Array(region.buffer, 0, 2)
+      const times = new Float64Array(region.buffer, 0, 2)
+      if (words[common.isBegun] === 0) {
+        words[common.isBegun] = 1
+        words[common.seed] = meta?.get('seed') ?? random.integer(0x7fffffff)
+        times[common.wallMinusNow] = wallMinusNow
+      }
+      const seed = words[common.seed] ?? 0
+      if (meta !== null) this.#remember(meta, 'seed', seed)
+      return { seed, shift: Math.round(wallMinusNow - (times[common.wallMinusNow] ?? wallMinusNow)) }
+    } finally {
+      region.unlock()
+    }
+  }
+
+  #storeTime(meta: Table<number>): StoreTime {
+    return new StoreTime(this.#host.clock, meta.get('skew') ?? 0, (skew) => {
+      this.#host.log.warn(
+        { seconds: Math.round(skew / 1000) },
+        'the date was changed: bindings keep their lifetimes',
+      )
+      this.#remember(meta, 'skew', skew)
+    })
+  }
+
+  #remember(meta: Table<number>, key: string, value: number): void {
+    if (meta.get(key) === value) return
+    meta
+      .put(key, value)
+      .catch((error) => this.#host.log.debug({ err: error, key }, 'the store refused a count'))
+  }
+}
+
+/** Exact if the process before this one ended in peace; after a crash as many as there were for as many bindings. */
+function estimatedAors(meta: Table<number>, name: string, bindings: number): number {
+  const bindingsThen = meta.get(`bindings.${name}`) ?? 0
+  const aorsThen = meta.get(`aors.${name}`) ?? 0
+  return bindingsThen === 0 ? bindings : Math.round((bindings / bindingsThen) * aorsThen)
+}
