@@ -52,6 +52,7 @@ export class Intake implements TransportHandler {
 
   onDatagrams(batch: DatagramBatch): void {
     if (this.#rooms === null) return
+    this.#handover?.catchUp()
     for (let i = 0; i < batch.count; i++) {
       try {
         this.#receive(batch.text(i), batch.flow(i))

@@ -66,7 +66,9 @@ try {
     environment: (name) => settings.environment[name] ?? null,
     transactionsMax: transactionsThatFit(),
     worker: {
-      link: new SharedLink(start.links, index, clock),
+      link: new SharedLink(start.links, index, clock, (error) =>
+        notices.error({ err: error }, 'what another worker told met a defect of ours'),
+      ),
       secret: start.secret,
       isReplacement: start.isReplacement,
       othersReady: (ready) => {

@@ -43,6 +43,11 @@ export class Handover {
     )
   }
 
+  /** Before a batch of datagrams: what other workers told before they sent is known before it is answered. Hot. */
+  catchUp(): void {
+    this.#link.catchUp()
+  }
+
   /** For every datagram, before it is scanned: true if it is a response of another worker's, who has it now. Hot. */
   takesDatagram(text: string, flow: Flow): boolean {
     const owner = ownerOfResponse(text)

@@ -16,6 +16,8 @@ export interface Link {
   tell(to: number, topic: string, text: string): boolean
   /** From now on what arrives is handed over; what came before waits. */
   open(receiver: LinkReceiver): void
+  /** Hands over what is there now, instead of soon: what was told before a datagram left is known before it is handled. */
+  catchUp(): void
   close(): void
 }
 

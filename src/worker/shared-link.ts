@@ -41,17 +41,20 @@ export class SharedLink implements Link {
   readonly index: number
   readonly count: number
   readonly #clock: Clock
+  readonly #onDefect: (error: unknown) => void
   readonly #bells: Int32Array
   readonly #outgoing: readonly (Ring | null)[]
   readonly #incoming: readonly (Ring | null)[]
+  #readers: readonly RingReader[] = []
   #waiting: WaitingNotice[] = []
   #isClosed = false
 
-  constructor(memory: LinkMemory, index: number, clock: Clock) {
+  constructor(memory: LinkMemory, index: number, clock: Clock, onDefect: (error: unknown) => void) {
     const { count, bells, rings } = memory
     this.index = index
     this.count = count
     this.#clock = clock
+    this.#onDefect = onDefect
     this.#bells = new Int32Array(bells)
     const workers = Array.from({ length: count }, (_, i) => i)
     const ring = (from: number, to: number) => {
@@ -85,14 +88,19 @@ export class SharedLink implements Link {
   }
 
   open(receiver: LinkReceiver): void {
-    const readers = this.#incoming.map(
+    this.#readers = this.#incoming.map(
       (_, from): RingReader => ({
         onDatagram: (text, socketIndex, address, port, hops) =>
           receiver.onPassed(text, socketIndex, address, port, hops),
         onNotice: (topic, text) => receiver.onTold(from, topic, text),
       }),
     )
-    this.#turn(readers)
+    this.#turn()
+  }
+
+  /** Hot: once per batch of datagrams. */
+  catchUp(): void {
+    for (let from = 0; from < this.#readers.length; from++) this.#read(from)
   }
 
   close(): void {
@@ -127,27 +135,33 @@ export class SharedLink implements Link {
   }
 
   /** Reads what is there, then sleeps until the bell rings; a turn of the loop lies between two readings. */
-  #turn(readers: readonly RingReader[]): void {
+  #turn(): void {
     if (this.#isClosed) return
     const bell = this.index * bellWords
     const rung = Atomics.load(this.#bells, bell)
     Atomics.store(this.#bells, bell + 1, 0)
     let isLeft = false
-    for (const [from, reader] of readers.entries()) {
-      const count = this.#incoming[from]?.read(reader, recordsPerTurn) ?? 0
-      if (count === recordsPerTurn) isLeft = true
-    }
-    if (isLeft) {
-      setImmediate(() => this.#turn(readers))
-      return
-    }
-    Atomics.store(this.#bells, bell + 1, 1)
-    if (this.#incoming.some((ring) => ring !== null && !ring.isEmpty)) {
-      setImmediate(() => this.#turn(readers))
+    for (let from = 0; from < this.#readers.length; from++) isLeft = this.#read(from) || isLeft
+    if (!isLeft) Atomics.store(this.#bells, bell + 1, 1)
+    if (isLeft || this.#incoming.some((ring) => ring !== null && !ring.isEmpty)) {
+      setImmediate(() => this.#turn())
       return
     }
     const wait = Atomics.waitAsync(this.#bells, bell, rung)
-    if (wait.async) void wait.value.then(() => this.#turn(readers))
-    else setImmediate(() => this.#turn(readers))
+    if (wait.async) void wait.value.then(() => this.#turn())
+    else setImmediate(() => this.#turn())
+  }
+
+  /** True if there is more. A receiver that throws is a defect of ours, and must not end the turns. */
+  #read(from: number): boolean {
+    const ring = this.#incoming[from]
+    const reader = this.#readers[from]
+    if (!ring || reader === undefined || ring.isEmpty) return false
+    try {
+      return ring.read(reader, recordsPerTurn) === recordsPerTurn
+    } catch (error) {
+      this.#onDefect(error)
+      return true
+    }
   }
 }
