@@ -1,9 +1,10 @@
 import { mkdirSync, rmSync } from 'node:fs'
+import { generate, type Stand } from './generator.ts'
 import { fillDatabase } from './location-database.ts'
 import { measure, middle, register } from './measurement.ts'
 import { askUntilAnswered } from './probe.ts'
 import { cpuTimeOf, proportionalBytesOf } from './process-tree.ts'
-import { scenario } from './scenarios.ts'
+import { type Scenario, scenario } from './scenarios.ts'
 import { Server, type ServerName, type ServerSettings, serverFolder } from './server.ts'
 import { settled, type Turns } from './session.ts'
 
@@ -68,6 +69,7 @@ async function measureCosts(
   const server = await Server.start(name, subject, { ...settings, port: stand.serverPort })
   try {
     await settled()
+    await warmed(stand, subject)
     const registered = async () => {
       const before = cpuTimeOf(server.pid).totalSeconds
       await register(stand, contacts)
@@ -86,6 +88,13 @@ async function measureCosts(
   } finally {
     await server.stop()
   }
+}
+
+/** The same few users again and again: V8 compiles what will be measured, and the table stays as good as empty. */
+async function warmed(stand: Stand, { load: play }: Scenario): Promise<void> {
+  const few = { users: 100, requests: 20_000, rate: 'sat' } as const
+  await generate(stand, { ...few, play: ['-m', 'reg'] })
+  await generate(stand, { ...few, play })
 }
 
 async function measureRestart(name: ServerName, contacts: number, turns: Turns): Promise<Restart> {

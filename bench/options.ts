@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option, type OptionValues } from 'commander'
 import type { Rate } from './generator.ts'
 import { scenarioNames } from './scenarios.ts'
 import { isInstalled, type ServerName } from './server.ts'
-import type { Session } from './session.ts'
+import type { Session, Turns } from './session.ts'
 
 /** The command line of `npm run bench`. */
 export interface Options extends Session {
@@ -18,7 +18,7 @@ export const otherSubjects = ['g', 'memory', 'idle'] as const
 const usual = ['a', 'b', 'c', 'd', 'e', 'f']
 
 export function readOptions(argv: readonly string[]): Options {
-  const command = new Command('npm run bench --')
+  const command = serverOptions(new Command('npm run bench --'))
     .description('CPU per request of Viaduct and of Kamailio, the same scripts on the same machine in turn.')
     .argument(
       '[what]',
@@ -26,21 +26,14 @@ export function readOptions(argv: readonly string[]): Options {
       listOf(subject),
       usual,
     )
-    .option('--rates <list>', 'requests a second, or sat: a closed loop', listOf(rate), [5_000, 'sat'])
-    .option('--rounds <n>', 'how often each server has its turn', number, 3)
+    .option('--rates <list>', 'requests a second, or sat: a closed loop', listOf(readRate), [5_000, 'sat'])
+    .option('--rounds <n>', 'how often each server has its turn', readNumber, 3)
     .option('--only <server>', 'kamailio or viaduct', server)
-    .option('--seconds <s>', 'length of a paced run', number, 3)
-    .option('--requests <n>', 'length of a run at saturation', number, 80_000)
-    .option('--warm <n>', 'requests before anything is measured', number, 20_000)
-    .option('--lead <s>', 'load before each run where transactions linger', number, 5)
-    .option('--contacts <list>', 'sizes of g', listOf(number), [1_000, 100_000, 1_000_000])
-    .option('--workers <n>', 'of both servers', number)
-    .option('--cpus <list>', 'processors of the server, as taskset takes them', '0')
-    .option('--generator-cpu <n>', 'processor of the generator', availableParallelism() > 1 ? '1' : '0')
-    .option('--moderation <us>', 'Viaduct: most microseconds that a wake-up waits; 0: never', number)
-    .option('--engine <name>', 'Viaduct: dgram or native')
-    .option('--checkout <directory>', 'Viaduct: another working tree, for before and after')
-    .option('--node <options>', 'Viaduct: options of node, in one word with spaces', words, [])
+    .option('--seconds <s>', 'length of a paced run', readNumber, 3)
+    .option('--requests <n>', 'length of a run at saturation', readNumber, 80_000)
+    .option('--warm <n>', 'requests before anything is measured', readNumber, 20_000)
+    .option('--lead <s>', 'load before each run where transactions linger', readNumber, 5)
+    .option('--contacts <list>', 'sizes of g', listOf(readNumber), [1_000, 100_000, 1_000_000])
     .option('--json <file>', 'writes everything that was measured there')
     .parse(argv)
   const given = command.opts()
@@ -56,6 +49,27 @@ export function readOptions(argv: readonly string[]): Options {
       warmUpRequests: given['warm'],
       leadSeconds: given['lead'],
     },
+    ...readTurns(given),
+    json: given['json'] ?? null,
+  }
+}
+
+/** What every tool here lets one choose of the servers. */
+export function serverOptions(command: Command): Command {
+  return command
+    .option('--workers <n>', 'of both servers', readNumber)
+    .option('--cpus <list>', 'processors of the server, as taskset takes them', '0')
+    .option('--generator-cpu <n>', 'processor of the generator', availableParallelism() > 1 ? '1' : '0')
+    .option('--moderation <us>', 'Viaduct: most microseconds that a wake-up waits; 0: never', readNumber)
+    .addOption(
+      new Option('--engine <name>', 'Viaduct: what reads and writes UDP').choices(['dgram', 'native']),
+    )
+    .option('--checkout <directory>', 'Viaduct: another working tree, for before and after')
+    .option('--node <options>', 'Viaduct: options of node, in one word with spaces', words, [])
+}
+
+export function readTurns(given: OptionValues): Pick<Turns, 'stand' | 'settings'> {
+  return {
     stand: { serverPort: 5060, callerPort: 6100, calleePort: 5070, cpu: given['generatorCpu'] },
     settings: {
       cpus: given['cpus'],
@@ -65,7 +79,6 @@ export function readOptions(argv: readonly string[]): Options {
       checkout: given['checkout'],
       node: given['node'],
     },
-    json: given['json'] ?? null,
   }
 }
 
@@ -85,8 +98,8 @@ function subject(text: string): string {
   throw new InvalidArgumentError(`'${text}' is nothing that is measured.`)
 }
 
-function rate(text: string): Rate {
-  return text === 'sat' ? text : number(text)
+export function readRate(text: string): Rate {
+  return text === 'sat' ? text : readNumber(text)
 }
 
 function server(text: string): ServerName {
@@ -94,7 +107,7 @@ function server(text: string): ServerName {
   throw new InvalidArgumentError(`'${text}' is neither kamailio nor viaduct.`)
 }
 
-function number(text: string): number {
+export function readNumber(text: string): number {
   const value = Number(text)
   if (text !== '' && value >= 0) return value
   throw new InvalidArgumentError(`'${text}' is no number.`)

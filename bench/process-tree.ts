@@ -32,7 +32,16 @@ export function cpuTimeOf(root: number): CpuTime {
 
 /** Proportional set size: memory that processes share is counted once. */
 export function proportionalBytesOf(root: number): number {
-  return 1024 * sumOver(root, (pid) => kibibytes(contentsOf(`/proc/${pid}/smaps_rollup`), 'Pss'))
+  return mapped(root, 'Pss')
+}
+
+/** The part of it that is in no file: heap, buffers, shared memory. */
+export function anonymousBytesOf(root: number): number {
+  return mapped(root, 'Pss_Anon') + mapped(root, 'Pss_Shmem')
+}
+
+export function fileBytesOf(root: number): number {
+  return mapped(root, 'Pss_File')
 }
 
 export function threadsOf(root: number): number {
@@ -77,8 +86,11 @@ function statOf(pid: number): string[] | null {
   return end < 0 ? null : text.slice(end + 2).split(' ')
 }
 
-function kibibytes(text: string, name: string): number {
-  return Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(text)?.[1] ?? 0)
+function mapped(root: number, field: string): number {
+  const pattern = new RegExp(`^${field}: +(\\d+) kB`, 'm')
+  return (
+    1024 * sumOver(root, (pid) => Number(pattern.exec(contentsOf(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0))
+  )
 }
 
 /** A process may end while we read about it: then there is nothing to read. */

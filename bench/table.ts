@@ -69,14 +69,21 @@ export function memoryMarkdown(footprints: readonly Footprint[]): string {
     )
     const bytes = (of: Footprint | undefined) => of?.bytesPerTransaction
     const ratio = one.server === 'viaduct' ? against(bytes(one), bytes(kamailio), footprintBar) : ''
-    return [one.scenario, one.server, one.transactions, Math.round(one.bytesPerTransaction), ratio]
+    return [
+      one.scenario,
+      one.server,
+      one.transactions,
+      Math.round(one.bytesPerTransaction),
+      ratio,
+      Math.round(one.bytesPerFurtherOne),
+    ]
   })
-  return table(['scenario', 'server', 'live transactions', 'bytes each', 'ratio'], rows)
+  return table(['scenario', 'server', 'live transactions', 'bytes each', 'ratio', 'each further one'], rows)
 }
 
 export function idleMarkdown(idle: readonly Idle[]): string {
   if (idle.length === 0) return ''
-  const rows = idle.map(({ server, seconds, percent }) => [server, seconds, percent.toFixed(2)])
+  const rows = idle.map(({ server, seconds, percent }) => [server, seconds, percent.toFixed(3)])
   return table(['idle server', 'seconds', '% of a processor'], rows)
 }
 
