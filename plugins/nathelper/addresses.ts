@@ -19,6 +19,8 @@ const privatePrefixes = [
   return prefix
 })
 
+const notIpv4 = -1
+
 /** The same as numbers, for IPv4: a host is compared with them for nearly every message. */
 const privateRanges = privatePrefixes.flatMap(({ text }) => {
   const slash = text.indexOf('/')
@@ -38,8 +40,6 @@ export function isPrivateAddress(address: string): boolean {
   }
   return false
 }
-
-const notIpv4 = -1
 
 /** As 32 bits without sign; -1 for what is not written as four decimal numbers, which may be an address all the same. */
 function readIpv4(text: string): number {

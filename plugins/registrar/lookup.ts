@@ -5,6 +5,7 @@ import {
   chooseBindings,
   createTarget,
   inOrder,
+  type ListenSocket,
   type Location,
   limits,
   parseUri,
@@ -41,11 +42,11 @@ export function lookup(
 ): LookupResult {
   const found = select(registrar, context, location, uri || context.target.uri)
   if (typeof found === 'number') return found
-  const [first, ...others] = found
+  const [first] = found
   if (first === undefined) return lookupResult.notFound
   aim(registrar, context, context.target, first)
   context.requestUriChanged = true
-  if (registrar.settings.appendBranches) appendBranches(registrar, context, others)
+  if (registrar.settings.appendBranches && found.length > 1) appendBranches(registrar, context, found, 1)
   return lookupResult.found
 }
 
@@ -58,7 +59,7 @@ export function lookupToDestinationSet(
 ): LookupResult {
   const found = select(registrar, context, location, uri || context.target.uri)
   if (typeof found === 'number') return found
-  appendBranches(registrar, context, found)
+  appendBranches(registrar, context, found, 0)
   return lookupResult.found
 }
 
@@ -75,9 +76,9 @@ export function lookupBranches(
     if (uri === null || !registrar.host.sockets.isMyself(uri.host, uri.port)) continue
     const found = select(registrar, context, location, branch.uri)
     if (typeof found === 'number') continue
-    const [first, ...others] = found
+    const [first] = found
     if (first !== undefined) aim(registrar, context, branch, first)
-    appendBranches(registrar, context, others)
+    appendBranches(registrar, context, found, 1)
   }
   return result
 }
@@ -93,11 +94,9 @@ function select(
   const chosen = chooseBindings(bindings, host.clock.now())
   if (chosen.isCold) return cold(context, uri, 'the pinhole of every binding has closed')
   if (chosen.bindings.length === 0) return lookupResult.notFound
-  const allowed = settings.methodFiltering
-    ? chosen.bindings.filter((binding) => allows(binding, context))
-    : chosen.bindings
+  const allowed = settings.methodFiltering ? those(chosen.bindings, allows, context) : chosen.bindings
   if (allowed.length === 0) return lookupResult.methodNotAllowed
-  const affordable = allowed.filter((binding) => mayReceive(binding, context))
+  const affordable = those(allowed, mayReceive, context)
   if (affordable.length === 0) {
     return cold(
       context,
@@ -106,6 +105,16 @@ function select(
     )
   }
   return inOrder(affordable, settings.newestFirst)
+}
+
+type Test = (binding: Binding, context: RouteContext) => boolean
+
+/** As filter(), but nearly always all pass, and then nothing is copied. */
+function those(bindings: readonly Binding[], passes: Test, context: RouteContext): readonly Binding[] {
+  for (const binding of bindings) {
+    if (!passes(binding, context)) return bindings.filter((other) => passes(other, context))
+  }
+  return bindings
 }
 
 /** By address-of-record, or by GRUU (RFC 5627 §5.1): the instance behind it. */
@@ -148,8 +157,15 @@ function cold(context: RouteContext, uri: string, why: string): LookupResult {
   return lookupResult.cold
 }
 
-function appendBranches(registrar: Registrar, context: RouteContext, bindings: readonly Binding[]): void {
-  for (const binding of bindings) {
+function appendBranches(
+  registrar: Registrar,
+  context: RouteContext,
+  bindings: readonly Binding[],
+  from: number,
+): void {
+  for (let i = from; i < bindings.length; i++) {
+    const binding = bindings[i]
+    if (binding === undefined) return
     if (context.branches.length + 1 >= (context.branchesMax ?? limits.branchesMax)) return
     const target = createTarget(binding.contact)
     target.flags = context.target.flags & ~binding.branchFlags
@@ -165,7 +181,7 @@ function aim({ host, settings }: Registrar, context: RouteContext, target: Targe
   const firstHop = binding.path[0]
   target.destinationUri = firstHop !== undefined ? uriOfHop(firstHop) : binding.received || null
   if (settings.pathCheckLocal && firstHop !== undefined) skipOwnHop(target, host)
-  const socket = binding.socket === '' ? null : host.sockets.find(binding.socket)
+  const socket = socketOf(binding, context, host)
   if (socket !== null) target.socket = socket
   target.q = binding.q
   target.flags |= binding.branchFlags
@@ -174,6 +190,12 @@ function aim({ host, settings }: Registrar, context: RouteContext, target: Targe
   target.userAgent = binding.userAgent
   target.aor = binding.aor
   aimAtFlow(target, binding, context)
+}
+
+/** Null if we do not listen there any more. Mostly it is the one that the request came in at. */
+function socketOf({ socket }: Binding, { flow }: RouteContext, host: Registrar['host']): ListenSocket | null {
+  if (socket === '') return null
+  return socket === flow.socket.label ? flow.socket : host.sockets.find(socket)
 }
 
 /** The exact flow, and how it may be treated: learning.md T5. */

@@ -1,7 +1,10 @@
+import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { isPrivateAddress } from '../../plugins/nathelper/addresses.ts'
 import nathelper from '../../plugins/nathelper/index.ts'
 import registrar from '../../plugins/registrar/index.ts'
 import usrloc from '../../plugins/usrloc/index.ts'
+import { parsePrefix } from '../../src/plugin/index.ts'
 import { ladder } from '../../src/testing/index.ts'
 import { createEdge, type Edge, requestText } from './edge.ts'
 
@@ -159,6 +162,34 @@ test.each([
   ['fd00::1', 1],
   ['nonsense', -1],
 ])('is_rfc1918(%s): %i', (address, rc) => expect(edge.call('is_rfc1918', invite(null), address)).toBe(rc))
+
+test('law: an IPv4 address is private if it is in one of the reserved prefixes, at their edges too', () => {
+  const reserved = [
+    '10.0.0.0/8',
+    '172.16.0.0/12',
+    '192.168.0.0/16',
+    '100.64.0.0/10',
+    '169.254.0.0/16',
+    '192.0.0.0/24',
+  ]
+  const prefixes = reserved.map((text) => parsePrefix(text))
+  const octet = fc.oneof(
+    fc.constantFrom(0, 9, 10, 11, 15, 16, 31, 32, 63, 64, 127, 128, 168, 169, 172, 192, 254, 255),
+    fc.nat(255),
+  )
+  fc.assert(
+    fc.property(octet, octet, octet, octet, (a, b, c, d) => {
+      const address = `${a}.${b}.${c}.${d}`
+      return isPrivateAddress(address) === prefixes.some((prefix) => prefix?.contains(address))
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test.each(['10.0.0', '10.0.0.256', '10.0.0.1.2', '10..0.1', '10.0.0.', '10.0.0.1x', '1'])(
+  '%s is not four decimal numbers: what ipaddr.js makes of it counts',
+  (text) => expect(isPrivateAddress(text)).toBe(parsePrefix('10.0.0.0/8')?.contains(text)),
+)
 
 describe('fix_nated_sdp()', () => {
   test('c= and o= follow the packet; what is on hold stays so', () => {
