@@ -1,8 +1,8 @@
 import { limits } from '../limits.ts'
 import { HeaderId } from '../sip/header-id.ts'
 import type { SipMessage } from '../sip/message.ts'
+import { textHash } from '../transaction/matching.ts'
 import type { Flow, SocketTable } from '../transport/socket.ts'
-import { hash32 } from './local-response.ts'
 
 /**
  * What must be refused whatever the script says: RFC 3261 §16.3 as far as it protects the network, RFC 5393.
@@ -22,12 +22,12 @@ import { hash32 } from './local-response.ts'
  * where that was forwarded statelessly (RFC 3261 §16.11).
  */
 export function loopDigest(request: SipMessage, flow: Flow): string {
-  const cseq = request.cseq === null ? '' : request.cseq.number
-  const routes = request.first(HeaderId.route) < 0 ? '' : request.value(HeaderId.route)
-  return hash32(
-    `${request.requestUri} ${request.callId} ${cseq} ${request.fromTag} ${routes} ${flow.address} ${flow.port}`,
-    0,
-  )
+  let hash = textHash(request.requestUri, request.cseq?.number ?? 0)
+  hash = textHash(request.callId, hash)
+  hash = textHash(request.fromTag, hash)
+  if (request.first(HeaderId.route) >= 0) hash = textHash(request.value(HeaderId.route), hash)
+  hash = textHash(flow.address, hash ^ flow.port)
+  return (hash >>> 0).toString(36)
 }
 
 /** Our branch: the transaction layer's own, the loop digest, the index of the branch. */
