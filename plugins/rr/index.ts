@@ -247,6 +247,8 @@ interface RecordRouteOptions {
 
 class RecordRouteWriter {
   readonly #host: PluginHost
+  /** By index of the socket. */
+  readonly #addresses: string[] = []
   readonly #options: RecordRouteOptions
 
   constructor(host: PluginHost, options: RecordRouteOptions) {
@@ -258,8 +260,9 @@ class RecordRouteWriter {
     if (hasOwn(context)) return refuse(context, 'record_route')
     const { lr, isDouble } = this.#options
     const { socket } = context.flow
-    const address =
+    this.#addresses[socket.index] ??=
       isDouble && this.#host.sockets.sockets.length > 1 ? markedAddress(socket) : recordRouteAddress(socket)
+    const address = this.#addresses[socket.index]
     const rest = `${lr}${this.#fromTag(context)}${this.#signature(context)}${params}${takePending(context)}`
     context.edits.prependHeader(`Record-Route: <sip:${this.#userPart(context)}${address}${rest}>\r\n`)
     return 1

@@ -35,6 +35,8 @@ export interface RoutePlan {
   readonly dropsLast: boolean
   /** A value that goes below all others; '' for none. */
   readonly appended: string
+  /** All values as the plan found them, top first. */
+  readonly routes: readonly RouteValue[]
 }
 
 export function planRoute(request: SipMessage, currentUri: string, sockets: SocketTable): RoutePlan {
@@ -51,9 +53,14 @@ export function planRoute(request: SipMessage, currentUri: string, sockets: Sock
 
 /** Writes the plan's changes of Route into the edits. */
 export function applyRoutePlan(plan: RoutePlan, request: SipMessage, edits: EditList): void {
-  const routes = routesOf(request) ?? []
+  const { routes } = plan
   const kept = routes.length - (plan.dropsLast ? 1 : 0)
   for (let header = request.first(HeaderId.route); header >= 0; header = request.next(header)) {
+    // In most requests within a dialog we are the last of the routes.
+    if (plan.consumed >= kept) {
+      edits.removeHeader(request, header)
+      continue
+    }
     const values = routes.map((route, i) => ({ route, i })).filter(({ route }) => route.header === header)
     const stay = values.filter(({ i }) => i >= plan.consumed && i < kept)
     if (stay.length === values.length) continue
@@ -81,7 +88,7 @@ function valuesFrom(list: string, from: number, count: number): string {
   return list.slice(start, trimLws(list, start, end))
 }
 
-interface RouteValue {
+export interface RouteValue {
   readonly header: number
   readonly text: string
   readonly uriText: string
@@ -175,6 +182,7 @@ class Planning {
       consumed: this.#consumed,
       dropsLast: this.#dropsLast,
       appended,
+      routes: this.#routes,
     }
   }
 }
@@ -189,6 +197,7 @@ const notRouted: RoutePlan = {
   consumed: 0,
   dropsLast: false,
   appended: '',
+  routes: [],
 }
 
 function isLoose(uri: Uri): boolean {
