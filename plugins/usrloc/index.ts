@@ -187,9 +187,19 @@ export default definePlugin({
       'Bindings added, updated, removed, expired, undone.',
       ['cause', 'origin'],
     )
-    host.metrics.gauge('viaduct_location_bindings', 'Bindings in all tables.', () => sum('bindingCount'))
-    host.metrics.gauge('viaduct_location_aors', 'Addresses-of-record with bindings.', () => sum('aorCount'))
-    host.metrics.gauge('viaduct_location_flows', 'Flows that bindings hang on.', () => flows.count)
+    host.metrics.gauge(
+      'viaduct_location_bindings',
+      'Bindings in all tables.',
+      () => sum('bindingCount'),
+      true,
+    )
+    host.metrics.gauge(
+      'viaduct_location_aors',
+      'Addresses-of-record with bindings.',
+      () => sum('aorCount'),
+      true,
+    )
+    host.metrics.gauge('viaduct_location_flows', 'Flows that bindings hang on.', () => flows.count, true)
 
     const usrloc: UsrlocExports = {
       table: (name) => tables.get(name) ?? open(name),
@@ -207,6 +217,7 @@ export default definePlugin({
       newestFirst: params.desc_time_order !== 0,
     }
 
+    if (locations.peers !== null) locations.peers.world.open = usrloc.table
     for (const location of tables.values()) follow(location)
     host.every(expiryInterval, () => {
       for (const location of tables.values()) expire(location)
@@ -225,7 +236,8 @@ export default definePlugin({
       async start() {
         isStarted = true
         for (const name of ['location', ...params.preload]) usrloc.table(name)
-        for (const location of tables.values()) await restore(location)
+        if (locations.peers !== null && !host.workers.isFirst) await locations.peers.join()
+        else for (const location of tables.values()) await restore(location)
       },
     }
 
@@ -238,7 +250,11 @@ export default definePlugin({
     }
 
     function follow(location: Location): void {
-      unsubscribe.push(location.onChange((cause, binding) => heard(cause, binding, location)))
+      unsubscribe.push(
+        location.onChange((cause, binding, _before, isElsewhere) => {
+          if (!isElsewhere) heard(cause, binding, location)
+        }),
+      )
     }
 
     function heard(cause: ChangeCause, binding: Binding, location: Location): void {

@@ -1,5 +1,6 @@
 import type { Flow } from '../transport/socket.ts'
 import type { Binding } from './binding.ts'
+import { type FlowSlots, flowField } from './flow-slots.ts'
 
 /**
  * Flows that bindings hang on, and the pinhole's clock: a flow is reachable until so long after the last packet
@@ -26,15 +27,23 @@ export interface FlowState {
   /** When the store was last told (location.ts). */
   storedAt: number
   readonly bindings: Set<Binding>
+  /** Where its numbers are, if several workers share them. */
+  readonly slot?: number
 }
 
 /** Octets that may go out for each one that came in while a flow is unproven. */
 const amplificationMax = 3
 
 export class FlowTable {
+  /** Null where there is one worker. */
+  readonly #slots: FlowSlots | null
   /** By remote address, then by port and socket: no key is built per packet. */
   readonly #byAddress = new Map<string, Map<number, FlowState>>()
   #count = 0
+
+  constructor(slots: FlowSlots | null = null) {
+    this.#slots = slots
+  }
 
   get count(): number {
     return this.#count
@@ -48,22 +57,62 @@ export class FlowTable {
   open(flow: Flow, now: number, pinholeMilliseconds: number): FlowState {
     const existing = this.find(flow)
     if (existing !== undefined && existing.reachableUntil > now) return existing
-    const created: FlowState = {
-      flow: { socket: flow.socket, address: flow.address, port: flow.port },
+    const created = this.#create(
+      { socket: flow.socket, address: flow.address, port: flow.port },
+      now,
+      pinholeMilliseconds,
+    )
+    this.#enter(created)
+    return created
+  }
+
+  /**
+   * The state of a flow that another worker has opened, by its slot. If we have opened another one meanwhile, both
+   * sides keep the slot with the lower number.
+   */
+  adopt(flow: Flow, slot: number, pinholeMilliseconds: number, now: number): FlowState {
+    const slots = this.#slots
+    if (slots === null || slot < 0) return this.open(flow, now, pinholeMilliseconds)
+    const existing = this.find(flow)
+    if (existing instanceof SharedFlowState && existing.slot === slot) return existing
+    if (existing instanceof SharedFlowState && existing.reachableUntil > now) {
+      if (slot < existing.slot) existing.moveTo(slot)
+      return existing
+    }
+    slots.share(slot)
+    const at = { socket: flow.socket, address: flow.address, port: flow.port }
+    const adopted = new SharedFlowState(at, pinholeMilliseconds, slots, slot)
+    this.#enter(adopted)
+    return adopted
+  }
+
+  #enter(state: FlowState): void {
+    const { flow } = state
+    const ports = this.#byAddress.get(flow.address)
+    const before = ports?.get(portKey(flow))
+    if (ports === undefined) this.#byAddress.set(flow.address, new Map([[portKey(flow), state]]))
+    else ports.set(portKey(flow), state)
+    if (before === undefined) this.#count++
+  }
+
+  #create(flow: Flow, now: number, pinholeMilliseconds: number): FlowState {
+    const reachableUntil = now + pinholeMilliseconds
+    const slot = this.#slots?.take() ?? -1
+    if (this.#slots !== null && slot >= 0) {
+      const shared = new SharedFlowState(flow, pinholeMilliseconds, this.#slots, slot)
+      return Object.assign(shared, { lastSeen: now, reachableUntil, bytesIn: 0, bytesOut: 0, proven: false })
+    }
+    return {
+      flow,
       pinholeMilliseconds,
       lastSeen: now,
-      reachableUntil: now + pinholeMilliseconds,
+      reachableUntil,
       proven: false,
       bytesIn: 0,
       bytesOut: 0,
       storedAt: Number.NEGATIVE_INFINITY,
       bindings: new Set(),
     }
-    const ports = this.#byAddress.get(flow.address)
-    if (ports === undefined) this.#byAddress.set(created.flow.address, new Map([[portKey(flow), created]]))
-    else ports.set(portKey(flow), created)
-    if (existing === undefined) this.#count++
-    return created
   }
 
   /** A packet came in. Hot: once per datagram. The flow's state if its pinhole was still open. */
@@ -91,10 +140,82 @@ export class FlowTable {
   close(state: FlowState): void {
     const ports = this.#byAddress.get(state.flow.address)
     const key = portKey(state.flow)
+    if (state instanceof SharedFlowState) state.drop()
     if (ports?.get(key) !== state) return
     ports.delete(key)
     this.#count--
     if (ports.size === 0) this.#byAddress.delete(state.flow.address)
+  }
+}
+
+/** A flow whose numbers all workers see. */
+class SharedFlowState implements FlowState {
+  readonly flow: Flow
+  readonly pinholeMilliseconds: number
+  readonly bindings = new Set<Binding>()
+  storedAt = Number.NEGATIVE_INFINITY
+  readonly #slots: FlowSlots
+  #slot: number
+
+  constructor(flow: Flow, pinholeMilliseconds: number, slots: FlowSlots, slot: number) {
+    this.flow = flow
+    this.pinholeMilliseconds = pinholeMilliseconds
+    this.#slots = slots
+    this.#slot = slot
+  }
+
+  get slot(): number {
+    return this.#slot
+  }
+
+  moveTo(slot: number): void {
+    this.#slots.share(slot)
+    this.#slots.drop(this.#slot)
+    this.#slot = slot
+  }
+
+  drop(): void {
+    this.#slots.drop(this.#slot)
+  }
+
+  get lastSeen(): number {
+    return this.#slots.get(this.#slot, flowField.lastSeen)
+  }
+
+  set lastSeen(value: number) {
+    this.#slots.set(this.#slot, flowField.lastSeen, value)
+  }
+
+  get reachableUntil(): number {
+    return this.#slots.get(this.#slot, flowField.reachableUntil)
+  }
+
+  set reachableUntil(value: number) {
+    this.#slots.set(this.#slot, flowField.reachableUntil, value)
+  }
+
+  get bytesIn(): number {
+    return this.#slots.get(this.#slot, flowField.bytesIn)
+  }
+
+  set bytesIn(value: number) {
+    this.#slots.set(this.#slot, flowField.bytesIn, value)
+  }
+
+  get bytesOut(): number {
+    return this.#slots.get(this.#slot, flowField.bytesOut)
+  }
+
+  set bytesOut(value: number) {
+    this.#slots.set(this.#slot, flowField.bytesOut, value)
+  }
+
+  get proven(): boolean {
+    return this.#slots.get(this.#slot, flowField.proven) !== 0
+  }
+
+  set proven(value: boolean) {
+    this.#slots.set(this.#slot, flowField.proven, value ? 1 : 0)
   }
 }
 

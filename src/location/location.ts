@@ -5,6 +5,7 @@ import type { Binding } from './binding.ts'
 import { type BindingTable, type Page, type PageMark, Undone } from './binding-table.ts'
 import type { FlowTable } from './flows.ts'
 import { HeldBindings } from './held-bindings.ts'
+import type { HeldPeers } from './held-peers.ts'
 import type { HeldStore } from './held-store.ts'
 
 /**
@@ -24,7 +25,13 @@ export interface Change {
 /** Why a binding went, or that it came. */
 export type ChangeCause = 'added' | 'updated' | 'removed' | 'expired' | 'undone'
 
-export type ChangeListener = (cause: ChangeCause, binding: Binding, before: Binding | null) => void
+/** `isElsewhere`: another worker has changed it, and its listeners have heard of it as what they are to act on. */
+export type ChangeListener = (
+  cause: ChangeCause,
+  binding: Binding,
+  before: Binding | null,
+  isElsewhere: boolean,
+) => void
 
 export interface LocationOptions {
   name: string
@@ -35,6 +42,8 @@ export interface LocationOptions {
   table: BindingTable
   /** Where held bindings come back from after a restart; null: in memory only. */
   heldStore: HeldStore | null
+  /** The other workers of the router, who hold the same; absent where there are none. */
+  peers?: HeldPeers | null
   bindingsMax?: number
 }
 
@@ -49,6 +58,7 @@ export class Location {
   readonly #table: BindingTable
   readonly #held: HeldBindings
   readonly #heldStore: HeldStore | null
+  readonly #peers: HeldPeers | null
   readonly #bindingsMax: number
   readonly #listeners: ChangeListener[] = []
   #isRestored = false
@@ -60,6 +70,7 @@ export class Location {
     this.#log = options.log
     this.#table = options.table
     this.#heldStore = options.heldStore
+    this.#peers = options.peers ?? null
     this.#held = new HeldBindings(options.flows, options.clock.now())
     this.#bindingsMax = options.bindingsMax ?? limits.bindingsMax
   }
@@ -173,9 +184,11 @@ export class Location {
     const now = this.#clock.now()
     const held = this.#held.due(now)
     for (const binding of held) {
-      this.#hold(binding, null)
-      this.#say('expired', binding, binding)
-      this.#tellHeldStore(binding, null)
+      // All workers see it for themselves, one of them says it.
+      const isOurs = this.#peers?.isInCharge(binding.ruid) ?? true
+      this.#keep(binding, null)
+      this.#say(isOurs ? 'expired' : 'removed', binding, binding, !isOurs)
+      if (isOurs) this.#tellHeldStore(binding, null)
     }
     const { bindings, isMore } = this.#table.takeExpired(now, limits.expiredAtOnceMax)
     for (const binding of bindings) {
@@ -191,6 +204,15 @@ export class Location {
     if (state === null || state.lastSeen - state.storedAt < flowStoreInterval) return
     state.storedAt = state.lastSeen
     this.#tellHeldStore(binding, binding)
+  }
+
+  /** What another worker has made of a held binding; null: it is gone. The store knows. */
+  receive(ruid: string, after: Binding | null): void {
+    const before = this.#held.byRuid(ruid) ?? null
+    const subject = after ?? before
+    if (subject === null) return
+    this.#keep(before, after)
+    this.#say(after === null ? 'removed' : before === null ? 'added' : 'updated', subject, before, true)
   }
 
   /** Reads the held bindings that the store has, once; drops what has expired meanwhile. How many bindings there are. */
@@ -301,6 +323,11 @@ export class Location {
   }
 
   #hold(before: Binding | null, after: Binding | null): void {
+    this.#keep(before, after)
+    this.#peers?.changed(this.name, (after ?? before)?.ruid ?? '', after)
+  }
+
+  #keep(before: Binding | null, after: Binding | null): void {
     this.#held.change(before, after)
     this.#noteAlone(after ?? before)
   }
@@ -329,8 +356,8 @@ export class Location {
     this.#say(cause ?? (after === null ? 'removed' : before === null ? 'added' : 'updated'), subject, before)
   }
 
-  #say(cause: ChangeCause, binding: Binding, before: Binding | null): void {
-    for (const listener of this.#listeners) listener(cause, binding, before)
+  #say(cause: ChangeCause, binding: Binding, before: Binding | null, isElsewhere = false): void {
+    for (const listener of this.#listeners) listener(cause, binding, before, isElsewhere)
   }
 }
 

@@ -6,7 +6,9 @@ import type { OpenRegion, Region } from '../store/region.ts'
 import type { OpenTable, Table } from '../store/table.ts'
 import type { SocketTable } from '../transport/socket.ts'
 import type { BindingTable } from './binding-table.ts'
+import { FlowSlots, flowSlotsBytesMax } from './flow-slots.ts'
 import { FlowTable } from './flows.ts'
+import { HeldPeers, type Peers } from './held-peers.ts'
 import { HeldStore } from './held-store.ts'
 import { Location } from './location.ts'
 import { PackedBindings } from './packed-bindings.ts'
@@ -27,6 +29,8 @@ export interface LocationsHost {
   readonly sockets: SocketTable
   readonly openTable: OpenTable
   readonly openRegion: OpenRegion
+  /** The workers of the router, if there are several. */
+  readonly workers?: Peers
 }
 
 export interface LocationsOptions {
@@ -42,7 +46,9 @@ const common = { isBegun: 0, seed: 1, wallMinusNow: 1 } as const
 const commonBytes = 16
 
 export class Locations {
-  readonly flows = new FlowTable()
+  readonly flows: FlowTable
+  /** Null where there is one worker. */
+  readonly peers: HeldPeers | null
   readonly #host: LocationsHost
   readonly #options: LocationsOptions
   readonly #tables = new Map<string, Location>()
@@ -57,6 +63,9 @@ export class Locations {
   constructor(host: LocationsHost, options: LocationsOptions) {
     this.#host = host
     this.#options = options
+    const peers = host.workers !== undefined && host.workers.count > 1 ? host.workers : null
+    this.flows = new FlowTable(peers === null ? null : this.#slots(peers))
+    this.peers = peers === null ? null : this.#heldPeers(peers)
     this.#ruidMaker = `uloc-${host.random.hex(6)}-`
     const region = host.openRegion(`locations ${options.kind}`, commonBytes)
     const meta = options.isDurable ? host.openTable<number>('usrloc.meta') : null
@@ -64,6 +73,26 @@ export class Locations {
     this.#seed = seed
     this.#shift = shift
     this.#store = meta === null ? null : { meta, time: this.#storeTime(meta) }
+  }
+
+  #slots(peers: Peers): FlowSlots {
+    const region = this.#host.openRegion(`flows ${this.#options.kind}`, flowSlotsBytesMax)
+    const slots = new FlowSlots(region, peers.index)
+    slots.dropAll()
+    return slots
+  }
+
+  #heldPeers(peers: Peers): HeldPeers {
+    const { sockets, clock } = this.#host
+    const world = {
+      peers,
+      sockets,
+      flows: this.flows,
+      open: (name: string) => this.open(name),
+      tables: () => this.#tables.values(),
+      now: () => clock.now(),
+    }
+    return new HeldPeers(world, this.#options.kind)
   }
 
   get tables(): ReadonlyMap<string, Location> {
@@ -99,7 +128,16 @@ export class Locations {
           })
     const table = store === null ? this.#packed(name) : this.#stored(name, store.meta, store.time)
     const { bindingsMax = limits.bindingsMax } = this.#options
-    const location = new Location({ name, clock, log, flows, table, heldStore, bindingsMax })
+    const location = new Location({
+      name,
+      clock,
+      log,
+      flows,
+      table,
+      heldStore,
+      peers: this.peers,
+      bindingsMax,
+    })
     this.#tables.set(name, location)
     return location
   }
