@@ -11,6 +11,8 @@ export interface Comparison {
   readonly viaduct: Run | null
   /** CPU of Viaduct divided by that of Kamailio. */
   readonly ratio: number | null
+  /** Of Viaduct. */
+  readonly engine: string | null
   readonly must: number | null
   readonly reach: number | null
   readonly verdict: Verdict | null
@@ -22,14 +24,14 @@ export interface Comparison {
 
 export type Verdict = 'reached' | 'holds' | 'misses'
 
-export function compared(measured: readonly Measured[], isModerated: boolean): Comparison[] {
+export function compared(measured: readonly Measured[]): Comparison[] {
   const keys = [...new Set(measured.map(({ scenario, rate }) => `${scenario} ${rate}`))]
   return keys.map((key) => {
     const pair = measured.filter(({ scenario, rate }) => `${scenario} ${rate}` === key)
     const of = (server: string) => pair.find((one) => one.server === server)?.run ?? null
     const [kamailio, viaduct] = [of('kamailio'), of('viaduct')]
     const { scenario: name = '', rate = 'sat' } = pair[0] ?? {}
-    const bar = barOf(name, rate, isModerated)
+    const bar = barOf(name, rate, pair.some(isModerated))
     const ratio = kamailio && viaduct && viaduct.cpuMicroseconds / kamailio.cpuMicroseconds
     return {
       scenario: name,
@@ -37,6 +39,7 @@ export function compared(measured: readonly Measured[], isModerated: boolean): C
       kamailio,
       viaduct,
       ratio,
+      engine: pair.find(({ server }) => server === 'viaduct')?.engine ?? null,
       must: bar?.must ?? null,
       reach: bar?.reach ?? null,
       verdict: ratio === null || bar === null ? null : verdict(ratio, bar),
@@ -46,11 +49,16 @@ export function compared(measured: readonly Measured[], isModerated: boolean): C
   })
 }
 
-function barOf(name: string, rate: Rate, isModerated: boolean): Bar | null {
+/** By what it says itself: `native (1000 us of moderation)`, `native (no moderation)`, `node:dgram`. */
+function isModerated({ engine }: Measured): boolean {
+  return /\(\d+ us of moderation\)/.test(engine ?? '')
+}
+
+function barOf(name: string, rate: Rate, moderated: boolean): Bar | null {
   const bars = scenario(name).bars
   if (bars === undefined) return null
   if (rate === 'sat') return bars.saturated
-  return isModerated ? bars.paced : unmoderated
+  return moderated ? bars.paced : unmoderated
 }
 
 /** To the two decimals that are shown. */

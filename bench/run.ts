@@ -30,7 +30,10 @@ for (const subject of options.subjects) {
   }
 }
 
-const comparisons = compared(measured, options.settings.moderation !== 0)
+const comparisons = compared(measured)
+for (const engine of new Set(comparisons.map(({ engine }) => engine))) {
+  if (engine !== null) console.log(`Viaduct reads and writes UDP with: ${engine}\n`)
+}
 const tables = [
   scenarioMarkdown(comparisons),
   memoryMarkdown(footprints),

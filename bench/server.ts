@@ -73,6 +73,11 @@ export class Server {
     return readFileSync(this.#log, 'utf8')
   }
 
+  /** What Viaduct says of how it reads and writes UDP: a missing build of its addon must not go unnoticed. */
+  get engine(): string | null {
+    return /"udp":"([^"]*)"/.exec(this.log)?.[1] ?? null
+  }
+
   /** SIGTERM; whoever is left after fifteen seconds is killed. */
   async stop(): Promise<void> {
     if (!this.isRunning) return

@@ -29,6 +29,8 @@ export interface Measured {
   readonly run: Run
   readonly runs: readonly Run[]
   readonly dirtyRuns: number
+  /** Of Viaduct: what reads and writes UDP, as it says itself; null: it does not say. */
+  readonly engine: string | null
 }
 
 export async function measureScenario(
@@ -37,22 +39,39 @@ export async function measureScenario(
   progress: (text: string) => void,
 ): Promise<Measured[]> {
   const runs = new Map<string, Run[]>()
+  const engines = new Map<ServerName, string | null>()
   for (let round = 0; round < session.rounds; round++) {
     for (const name of round % 2 === 0 ? session.servers : session.servers.toReversed()) {
       progress(`${scenario.name}: ${name}, round ${round + 1} of ${session.rounds}`)
-      for (const [rate, added] of await leg(name, scenario, session)) {
+      const life = await live(name, scenario, session)
+      engines.set(name, life.engine)
+      for (const [rate, added] of life.runs) {
         const key = `${name} ${rate}`
         runs.set(key, [...(runs.get(key) ?? []), ...added])
       }
     }
   }
   return session.rates.flatMap((rate) =>
-    session.servers.flatMap((server) => summary(server, scenario, rate, runs.get(`${server} ${rate}`) ?? [])),
+    session.servers.flatMap((server) => {
+      const all = runs.get(`${server} ${rate}`) ?? []
+      const clean = all.filter((run) => !run.isDirty)
+      const run = medianRun(clean.length > 0 ? clean : all)
+      if (run === null) return []
+      const offered = rate === 'sat' ? rate : rate * scenario.requestsPerRate
+      const counts = { runs: all, dirtyRuns: all.length - clean.length }
+      const engine = engines.get(server) ?? null
+      return [{ server, scenario: scenario.name, rate: offered, run, ...counts, engine }]
+    }),
   )
 }
 
+interface Life {
+  readonly runs: ReadonlyMap<Rate, readonly Run[]>
+  readonly engine: string | null
+}
+
 /** One life of one server: warmed up, then each rate; a dirty run is followed by another, once. */
-async function leg(name: ServerName, scenario: Scenario, session: Session): Promise<Map<Rate, Run[]>> {
+async function live(name: ServerName, scenario: Scenario, session: Session): Promise<Life> {
   const { stand, amounts, rates } = session
   const runs = new Map<Rate, Run[]>()
   const server = await Server.start(name, scenario, { ...session.settings, port: stand.serverPort })
@@ -65,23 +84,13 @@ async function leg(name: ServerName, scenario: Scenario, session: Session): Prom
       const run = await measure(server, stand, load)
       runs.set(rate, run.isDirty ? [run, await measure(server, stand, load)] : [run])
     }
+    return { runs, engine: server.engine }
   } finally {
     await server.stop()
   }
-  return runs
 }
 
 /** The port is bound before the last worker is ready. */
 export function settled(): Promise<void> {
   return pause(0.5)
-}
-
-function summary(server: ServerName, scenario: Scenario, rate: Rate, runs: readonly Run[]): Measured[] {
-  const clean = runs.filter((run) => !run.isDirty)
-  const run = medianRun(clean.length > 0 ? clean : runs)
-  if (run === null) return []
-  const offered = rate === 'sat' ? rate : rate * scenario.requestsPerRate
-  return [
-    { server, scenario: scenario.name, rate: offered, run, runs, dirtyRuns: runs.length - clean.length },
-  ]
 }

@@ -23,13 +23,22 @@ const run = (cpuMicroseconds: number, more: Partial<Run> = {}): Run => ({
   ...more,
 })
 
-const measured = (server: ServerName, one: Run, scenario = 'b', rate: number | 'sat' = 'sat'): Measured => ({
+const moderated = 'native (1000 us of moderation)'
+
+const measured = (
+  server: ServerName,
+  one: Run,
+  scenario = 'b',
+  rate: number | 'sat' = 'sat',
+  engine = moderated,
+): Measured => ({
   server,
   scenario,
   rate,
   run: one,
   runs: [one],
   dirtyRuns: one.isDirty ? 1 : 0,
+  engine: server === 'viaduct' ? engine : null,
 })
 
 describe('the median of runs', () => {
@@ -50,11 +59,11 @@ describe('the median of runs', () => {
 })
 
 describe('a ratio against its bar', () => {
-  const verdictOf = (viaduct: number, scenario: string, rate: number | 'sat', isModerated = true) =>
-    compared(
-      [measured('kamailio', run(100), scenario, rate), measured('viaduct', run(viaduct), scenario, rate)],
-      isModerated,
-    ).map(({ must, reach, verdict }) => [must, reach, verdict])
+  const verdictOf = (viaduct: number, scenario: string, rate: number | 'sat', engine = moderated) =>
+    compared([
+      measured('kamailio', run(100), scenario, rate),
+      measured('viaduct', run(viaduct), scenario, rate, engine),
+    ]).map(({ must, reach, verdict }) => [must, reach, verdict])
 
   test.each([
     ['b', 'sat', 60.4, [0.7, 0.6, 'reached']],
@@ -69,17 +78,19 @@ describe('a ratio against its bar', () => {
   })
 
   test('without wake-up moderation, below saturation: no dearer than Kamailio; saturated as ever', () => {
-    expect(verdictOf(100, 'b', 5_000, false)).toEqual([[1, null, 'holds']])
-    expect(verdictOf(101, 'b', 5_000, false)).toEqual([[1, null, 'misses']])
-    expect(verdictOf(71, 'b', 'sat', false)).toEqual([[0.7, 0.6, 'misses']])
+    const immediate = 'native (no moderation)'
+    expect(verdictOf(100, 'b', 5_000, immediate)).toEqual([[1, null, 'holds']])
+    expect(verdictOf(101, 'b', 5_000, immediate)).toEqual([[1, null, 'misses']])
+    expect(verdictOf(100, 'b', 5_000, 'dgram')).toEqual([[1, null, 'holds']])
+    expect(verdictOf(71, 'b', 'sat', immediate)).toEqual([[0.7, 0.6, 'misses']])
   })
 
   test('one server alone has no ratio; a pair of which one never had a clean run says so', () => {
-    expect(compared([measured('viaduct', run(10))], true)).toMatchObject([
+    expect(compared([measured('viaduct', run(10))])).toMatchObject([
       { kamailio: null, ratio: null, verdict: null, isClean: true },
     ])
     const dirty = measured('kamailio', run(10, { isDirty: true }))
-    expect(compared([dirty, measured('viaduct', run(5))], true)).toMatchObject([
+    expect(compared([dirty, measured('viaduct', run(5))])).toMatchObject([
       { ratio: 0.5, isClean: false, dirtyRuns: 1 },
     ])
   })
