@@ -21,6 +21,8 @@ export const Method = {
   other: 1 << 14,
 } as const
 
+const names = Object.keys(Method).filter((name) => name !== 'other')
+
 const masks: ReadonlyMap<string, number> = new Map(
   Object.entries(Method).filter(([name]) => name !== 'other'),
 )
@@ -29,3 +31,20 @@ const masks: ReadonlyMap<string, number> = new Map(
 export function methodMask(name: string): number {
   return masks.get(name) ?? Method.other
 }
+
+/**
+ * The method between two offsets of a message. For those above it is always the same string, not a new slice: it
+ * keeps no datagram alive, is compared by its address, and has its hash already where a table asks for it. Length and
+ * first letter choose one of 64 slots; a test holds that no two names share one. Hot.
+ */
+export function methodAt(text: string, start: number, end: number): string {
+  const name = slots[methodSlot(end - start, text.charCodeAt(start))] as string
+  return name.length === end - start && text.startsWith(name, start) ? name : text.slice(start, end)
+}
+
+export function methodSlot(length: number, first: number): number {
+  return (length * 11 + first) & 63
+}
+
+const slots = new Array<string>(64).fill('')
+for (const name of names) slots[methodSlot(name.length, name.charCodeAt(0))] = name

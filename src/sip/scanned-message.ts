@@ -1,20 +1,19 @@
 import { limits } from '../limits.ts'
-import { asciiLowerCode, entry, skipLws, unfold } from './bytes.ts'
-import type { Fault } from './fault.ts'
-import { HeaderId, type HeaderName, headerId, headerKey } from './header-id.ts'
+import { skipLws } from './bytes.ts'
+import { HeaderId } from './header-id.ts'
+import { HeaderTable } from './header-table.ts'
 import { type CSeq, readCSeq } from './headers/cseq.ts'
-import { type NameAddr, paramOf, readNameAddr } from './headers/name-addr.ts'
+import { type NameAddr, paramOf, readNameAddr, readTag } from './headers/name-addr.ts'
 import { endOfVia, readVia, type Via } from './headers/via.ts'
 import type { SipMessage } from './message.ts'
-import { methodMask } from './method.ts'
+import { methodAt, methodMask } from './method.ts'
 
 /**
- * The message behind the interface: the datagram's text and a table of numbers, five for each header. The scan
- * (scan.ts) fills it once; afterwards only the caches change. Hot: one object of one shape, nothing decoded
- * before somebody asks.
+ * The message behind the interface: its start line, the table of its header lines, and what was decoded of them so
+ * far. The scan (scan.ts) fills it once; afterwards only the caches change. Hot: one object of one shape, nothing
+ * decoded before somebody asks.
  */
-export class ScannedMessage implements SipMessage {
-  readonly text: string
+export class ScannedMessage extends HeaderTable implements SipMessage {
   isRequest = false
   requestUriStart = 0
   requestUriEnd = 0
@@ -22,19 +21,10 @@ export class ScannedMessage implements SipMessage {
   statusCode = 0
   reasonStart = 0
   reasonEnd = 0
-  headersStart = 0
-  headersEnd = 0
-  bodyStart = 0
-  bodyEnd = 0
-  headerCount = 0
-  /** Bits of the header ids below 31 that stand in the message. */
-  seen = 0
-  fault: Fault | null = null
-  /** Rows of `columns` numbers: start, end of the name, start and end of the value, id. */
-  readonly table: number[] = []
 
   private methodCache: string | undefined = undefined
   private maskCache = -1
+  private uriCache: string | undefined = undefined
   private viaCache: Via | null | undefined = undefined
   private fromCache: NameAddr | null | undefined = undefined
   private toCache: NameAddr | null | undefined = undefined
@@ -43,13 +33,9 @@ export class ScannedMessage implements SipMessage {
   private fromTagCache: string | undefined = undefined
   private toTagCache: string | undefined = undefined
 
-  constructor(text: string) {
-    this.text = text
-  }
-
   get method(): string {
     return (this.methodCache ??= this.isRequest
-      ? this.text.slice(0, this.methodEnd)
+      ? methodAt(this.text, 0, this.methodEnd)
       : (this.cseq?.method ?? ''))
   }
 
@@ -59,92 +45,11 @@ export class ScannedMessage implements SipMessage {
   }
 
   get requestUri(): string {
-    return this.text.slice(this.requestUriStart, this.requestUriEnd)
+    return (this.uriCache ??= this.text.slice(this.requestUriStart, this.requestUriEnd))
   }
 
   get reasonPhrase(): string {
     return this.text.slice(this.reasonStart, this.reasonEnd)
-  }
-
-  headerId(index: number): HeaderId {
-    return entry(this.table, index * columns + idColumn) as HeaderId
-  }
-
-  headerName(index: number): string {
-    const row = index * columns
-    return this.text.slice(entry(this.table, row), entry(this.table, row + nameEndColumn))
-  }
-
-  headerValue(index: number): string {
-    return unfold(this.text.slice(this.headerValueStart(index), this.headerValueEnd(index)))
-  }
-
-  headerStart(index: number): number {
-    return entry(this.table, index * columns)
-  }
-
-  headerValueStart(index: number): number {
-    return entry(this.table, index * columns + valueStartColumn)
-  }
-
-  headerValueEnd(index: number): number {
-    return entry(this.table, index * columns + valueEndColumn)
-  }
-
-  /** Lines follow each other without gaps. */
-  headerEnd(index: number): number {
-    return index + 1 < this.headerCount ? this.headerStart(index + 1) : this.headersEnd
-  }
-
-  first(id: HeaderId): number {
-    if (id < 31 && (this.seen & (1 << id)) === 0) return -1
-    const table = this.table
-    for (let at = idColumn, index = 0; at < table.length; at += columns, index++) {
-      if (table[at] === id) return index
-    }
-    return -1
-  }
-
-  next(index: number): number {
-    const id = this.headerId(index)
-    if (id === HeaderId.other) return this.findOther(headerKey(this.headerName(index)), index + 1)
-    for (let following = index + 1; following < this.headerCount; following++) {
-      if (this.headerId(following) === id) return following
-    }
-    return -1
-  }
-
-  find(name: string): number {
-    const id = headerId(name)
-    return id === HeaderId.other ? this.findOther(headerKey(name), 0) : this.first(id)
-  }
-
-  findNamed({ id, key }: HeaderName): number {
-    return id === HeaderId.other ? this.findOther(key, 0) : this.first(id)
-  }
-
-  private findOther(key: string, from: number): number {
-    for (let index = from; index < this.headerCount; index++) {
-      if (this.headerId(index) === HeaderId.other && this.hasKey(index, key)) return index
-    }
-    return -1
-  }
-
-  /**
-   * A compact form has one letter, so that two lengths are enough to rule most headers out. Names are compared in
-   * place: a lower-case copy of each name of the right length made `$hdr(X-Class)` cost 400 ns.
-   */
-  private hasKey(index: number, key: string): boolean {
-    const row = index * columns
-    const start = entry(this.table, row)
-    const length = entry(this.table, row + nameEndColumn) - start
-    if (length === 1) return headerKey(this.headerName(index)) === key
-    return length === key.length && isSameName(this.text, start, key)
-  }
-
-  value(id: HeaderId): string {
-    const index = this.first(id)
-    return index === -1 ? '' : this.headerValue(index)
   }
 
   get topmostVia(): Via | null {
@@ -207,29 +112,24 @@ export class ScannedMessage implements SipMessage {
   }
 
   get fromTag(): string {
-    return (this.fromTagCache ??= this.from === null ? '' : (paramOf(this.from.params, 'tag') ?? ''))
+    return (this.fromTagCache ??= this.tagOf(HeaderId.from))
   }
 
   get toTag(): string {
-    return (this.toTagCache ??= this.to === null ? '' : (paramOf(this.to.params, 'tag') ?? ''))
+    return (this.toTagCache ??= this.tagOf(HeaderId.to))
+  }
+
+  /** Without folds the value is read where it stands: nothing else of From and To is decoded for it. */
+  private tagOf(id: HeaderId): string {
+    const index = this.first(id)
+    if (index === -1) return ''
+    const start = this.headerValueStart(index)
+    const end = this.headerValueEnd(index)
+    if (!this.isFolded) return readTag(this.text, start, end)
+    return paramOf(readNameAddr(this.text, start, end)?.params ?? '', 'tag') ?? ''
   }
 
   get body(): string {
     return this.text.slice(this.bodyStart, this.bodyEnd)
   }
 }
-
-/** `key` is in lower case. */
-function isSameName(text: string, start: number, key: string): boolean {
-  for (let i = 0; i < key.length; i++) {
-    const code = text.charCodeAt(start + i)
-    if (asciiLowerCode(code) !== key.charCodeAt(i)) return false
-  }
-  return true
-}
-
-export const columns = 5
-const nameEndColumn = 1
-const valueStartColumn = 2
-const valueEndColumn = 3
-const idColumn = 4

@@ -10,6 +10,7 @@ import type { SipMessage } from '../../src/sip/message.ts'
 import { isFault, scanMessage } from '../../src/sip/scan.ts'
 import { parseUri } from '../../src/sip/uri.ts'
 import { writeMessage } from '../../src/sip/write.ts'
+import { mutate, mutation } from './hostile-text.ts'
 import { debris, octets, request } from './message-text.ts'
 
 /** The same message by the plainest means: regular expressions over the whole text, nothing lazy. */
@@ -109,6 +110,80 @@ describe('whatever the octets', () => {
           const message = scanMessage(text)
           if (!isFault(message))
             expect(writeMessage(message, null)).toBe(message.text.slice(0, message.bodyEnd))
+        },
+      ),
+    )
+  })
+})
+
+describe('what is quick and what takes its time come to the same', () => {
+  /** Names in another case, version in small letters: what no sender writes, and no short cut is made for. */
+  function asNobodyWrites(text: string): string {
+    const headersEnd = text.search(/\r?\n\r?\n/)
+    const head = headersEnd === -1 ? text : text.slice(0, headersEnd)
+    return (
+      head
+        .replace(/^([^\n]*) SIP\/2\.0(\r?\n)/, '$1 sip/2.0$2')
+        .replace(/^SIP\/2\.0/, 'sip/2.0')
+        .replace(/(\n[A-Za-z-]+)(?=:)/g, swapCase) + text.slice(head.length)
+    )
+  }
+
+  function swapCase(text: string): string {
+    return text.replace(/[A-Za-z]/g, (letter) => (letter < 'a' ? letter.toLowerCase() : letter.toUpperCase()))
+  }
+
+  /** All that does not depend on the case of names. */
+  function outcome(text: string): unknown {
+    const result = scanMessage(text)
+    if (isFault(result)) return { ...result, reason: result.reason.toLowerCase() }
+    const rows = Array.from({ length: result.headerCount }, (_, index) => [
+      result.headerId(index),
+      result.headerName(index).toLowerCase(),
+      result.headerValue(index),
+      result.headerStart(index),
+      result.headerValueStart(index),
+      result.headerValueEnd(index),
+      result.next(index),
+    ])
+    const { method, requestUri, statusCode, reasonPhrase, fault, from, to, cseq, callId } = result
+    const { topmostVia, fromTag, toTag, body, headersEnd, bodyStart, bodyEnd } = result
+    return [
+      [method, requestUri, statusCode, reasonPhrase, from, to, cseq, callId, fromTag, toTag, body],
+      [headersEnd, bodyStart, bodyEnd, topmostVia?.start, topmostVia?.branch, topmostVia?.received],
+      fault && { ...fault, reason: fault.reason.toLowerCase() },
+      rows,
+    ]
+  }
+
+  test.each([
+    ['requests', request.map(({ text }) => text)],
+    ['debris', debris],
+  ])('%s, changed a little, written as usual and as nobody does', (_what, texts) => {
+    fc.assert(
+      fc.property(texts, fc.array(mutation, { maxLength: 3 }), (text, mutations) => {
+        const usual = mutate(text, mutations)
+        expect(outcome(asNobodyWrites(usual))).toEqual(outcome(usual))
+      }),
+    )
+  })
+
+  it('a message answers the same after others were scanned', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          debris,
+          request.map(({ text }) => text),
+        ),
+        request,
+        (text, other) => {
+          const at = scanMessage(text)
+          if (isFault(at)) return
+          const expected = readAll(at)
+          const later = scanMessage(text)
+          scanMessage(other.text)
+          if (isFault(later)) throw new Error(later.reason)
+          expect(readAll(later)).toEqual(expected)
         },
       ),
     )

@@ -51,6 +51,12 @@ describe('faults: a code, a clause, a status', () => {
     ['an empty name', 'header-name', (text) => text.replace('Max-Forwards', '')],
     ['a fold after the start line', 'header-name', (text) => text.replace('Via', ' X: y\r\nVia')],
     ['a bare CR', 'bare-cr', (text) => text.replace('x@y', 'x\rP-Asserted-Identity: <sip:boss@x>')],
+    [
+      'a bare CR in the line after a bare LF',
+      'bare-cr',
+      (text) => text.replace(/x@y\r\n(.*)1/, 'x@y\n$1\r1'),
+    ],
+    ['a bare CR in a fold', 'bare-cr', (text) => text.replace('x@y', 'x@y\r\n z\rX: y')],
     ['two From', 'duplicate-header', (text) => text.replace('To:', 'f: <sip:x@y>;tag=2\r\nTo:')],
     ['two To', 'duplicate-header', (text) => text.replace('To:', 't: <sip:x@y>\r\nTo:')],
     ['two Call-ID', 'duplicate-header', (text) => text.replace('To:', 'i: x@y\r\nTo:')],

@@ -1,4 +1,5 @@
 import { isToken, readDecimal, skipLws, trimLws } from '../bytes.ts'
+import { methodAt } from '../method.ts'
 
 /** CSeq: RFC 3261 §20.16. */
 export interface CSeq {
@@ -22,7 +23,7 @@ export function readCSeq(text: string, start: number, end: number): CSeq | null 
   const methodStart = skipLws(text, numberEnd, end)
   const methodEnd = trimLws(text, methodStart, end)
   if (number === -1 || methodStart === numberEnd || !isToken(text, methodStart, methodEnd)) return null
-  return { number, method: text.slice(methodStart, methodEnd) }
+  return { number, method: methodAt(text, methodStart, methodEnd) }
 }
 
 function endOfDigits(text: string, start: number, end: number): number {

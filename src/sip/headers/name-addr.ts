@@ -3,6 +3,7 @@ import {
   colon,
   comma,
   greaterThan,
+  indexBefore,
   lessThan,
   questionMark,
   quote,
@@ -11,6 +12,8 @@ import {
   trimLws,
   unfold,
 } from '../bytes.ts'
+
+import { paramIn } from './params.ts'
 
 export { paramOf } from './params.ts'
 
@@ -40,11 +43,25 @@ export function parseNameAddr(value: string): NameAddr | null {
 
 /** The same over a range of a message; offsets count from `start`, or from `origin` if given. */
 export function readNameAddr(text: string, start: number, end: number, origin = start): NameAddr | null {
-  const first = skipLws(text, start, end)
-  if (text.charCodeAt(first) === quote && first < end) return readQuoted(text, first, end, origin)
-  const bracket = indexOfBracket(text, first, end)
-  if (bracket === end) return readAddrSpec(text, first, end, origin)
-  return readBracketed(text, first, bracket, end, origin)
+  if (!findParts(text, start, end)) return null
+  return {
+    displayName: displayEnd === 0 ? '' : unfold(text.slice(displayStart, displayEnd)),
+    uri: text.slice(uriStart, uriEnd),
+    params: paramsStart < end ? paramsBetween(text, paramsStart, end) : '',
+    uriStart: uriStart - origin,
+    uriEnd: uriEnd - origin,
+  }
+}
+
+/** Whether readNameAddr() could read it. Hot: the scan asks it of From and To, whose parts many never need. */
+export function isNameAddr(text: string, start: number, end: number): boolean {
+  return findParts(text, start, end)
+}
+
+/** The tag of a From or To without folds, '' if it has none or cannot be read. Hot. */
+export function readTag(text: string, start: number, end: number): string {
+  if (!findParts(text, start, end) || paramsStart >= end) return ''
+  return paramIn(text, paramsStart, end, 'tag') ?? ''
 }
 
 /** A comma-separated list, quotes and brackets respected. Null if any value cannot be read or `max` is exceeded. */
@@ -106,53 +123,57 @@ export function endOfValue(text: string, start: number, end: number): number {
   return end
 }
 
-function readQuoted(text: string, open: number, end: number, origin: number): NameAddr | null {
-  const close = closingQuote(text, open, end)
-  if (close === -1) return null
-  const bracket = skipLws(text, close + 1, end)
-  if (bracket === end || text.charCodeAt(bracket) !== lessThan) return null
-  return readBracketed(text, open, bracket, end, origin)
+// What findParts() found: numbers that stay here, since an object for them would cost more than finding them.
+let displayStart = 0
+/** 0 without a display name. */
+let displayEnd = 0
+let uriStart = 0
+let uriEnd = 0
+/** After the semicolon; the end of the range or more if there are none. */
+let paramsStart = 0
+
+function findParts(text: string, start: number, end: number): boolean {
+  const first = skipLws(text, start, end)
+  const code = first < end ? text.charCodeAt(first) : 0
+  if (code === lessThan) return findBracketed(text, first, first, end)
+  if (code === quote) return findQuoted(text, first, end)
+  const bracket = indexOfCode(text, lessThan, first, end)
+  return bracket === end ? findAddrSpec(text, first, end) : findBracketed(text, first, bracket, end)
 }
 
-function readBracketed(
-  text: string,
-  displayStart: number,
-  bracket: number,
-  end: number,
-  origin: number,
-): NameAddr | null {
-  const close = indexOfCode(text, greaterThan, bracket + 1, end)
-  if (close === end) return null
-  const uriStart = skipLws(text, bracket + 1, close)
-  const uriEnd = trimLws(text, uriStart, close)
+function findQuoted(text: string, open: number, end: number): boolean {
+  const close = closingQuote(text, open, end)
+  if (close === -1) return false
+  const bracket = skipLws(text, close + 1, end)
+  return bracket !== end && text.charCodeAt(bracket) === lessThan && findBracketed(text, open, bracket, end)
+}
+
+function findBracketed(text: string, displayAt: number, bracket: number, end: number): boolean {
+  const close = indexBefore(text, '>', bracket + 1, end)
+  if (close === end) return false
+  displayStart = displayAt
+  displayEnd = displayAt === bracket ? 0 : trimLws(text, displayAt, bracket)
+  uriStart = skipLws(text, bracket + 1, close)
+  uriEnd = trimLws(text, uriStart, close)
   const after = skipLws(text, close + 1, end)
-  if (after < end && text.charCodeAt(after) !== semicolon) return null
-  if (!hasScheme(text, uriStart, uriEnd)) return null
-  return {
-    displayName: unfold(text.slice(displayStart, trimLws(text, displayStart, bracket))),
-    uri: text.slice(uriStart, uriEnd),
-    params: after < end ? paramsBetween(text, after + 1, end) : '',
-    uriStart: uriStart - origin,
-    uriEnd: uriEnd - origin,
-  }
+  if (after < end && text.charCodeAt(after) !== semicolon) return false
+  paramsStart = after + 1
+  return hasScheme(text, uriStart, uriEnd)
 }
 
 /** RFC 3261 §20: a URI with a comma, question mark or semicolon must stand in brackets. */
-function readAddrSpec(text: string, start: number, end: number, origin: number): NameAddr | null {
+function findAddrSpec(text: string, start: number, end: number): boolean {
   const stop = indexOfCode(text, semicolon, start, end)
-  const uriEnd = trimLws(text, start, stop)
-  if (!hasScheme(text, start, uriEnd)) return null
+  displayEnd = 0
+  uriStart = start
+  uriEnd = trimLws(text, start, stop)
+  paramsStart = stop + 1
+  if (!hasScheme(text, start, uriEnd)) return false
   for (let i = start; i < uriEnd; i++) {
     const code = text.charCodeAt(i)
-    if (code <= 0x20 || code === comma || code === questionMark || code === quote) return null
+    if (code <= 0x20 || code === comma || code === questionMark || code === quote) return false
   }
-  return {
-    displayName: '',
-    uri: text.slice(start, uriEnd),
-    params: stop < end ? paramsBetween(text, stop + 1, end) : '',
-    uriStart: start - origin,
-    uriEnd: uriEnd - origin,
-  }
+  return true
 }
 
 function paramsBetween(text: string, start: number, end: number): string {
@@ -163,11 +184,6 @@ function paramsBetween(text: string, start: number, end: number): string {
 function hasScheme(text: string, start: number, end: number): boolean {
   const at = indexOfCode(text, colon, start, end)
   return at > start && at + 1 < end
-}
-
-/** The opening angle bracket, or `end`. */
-function indexOfBracket(text: string, start: number, end: number): number {
-  return indexOfCode(text, lessThan, start, end)
 }
 
 function indexOfCode(text: string, code: number, start: number, end: number): number {

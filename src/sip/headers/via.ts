@@ -2,6 +2,7 @@ import {
   closeBracket,
   colon,
   comma,
+  endOfHostName,
   hasQuotes,
   indexOfUnquoted,
   isLws,
@@ -52,18 +53,20 @@ export function readVia(text: string, from: number, to: number, offset = 0): Via
   const start = skipLws(text, from, to)
   const stop = endOfVia(text, start, to)
   const end = trimLws(text, start, stop)
+  if (text.startsWith(usualStart, start) && start + usualStart.length < end) {
+    const hostStart = skipLws(text, start + usualStart.length, end)
+    return readSentBy(new ViaValue(text, 'UDP', start, end), text, hostStart, offset)
+  }
   const transportStart = afterProtocol(text, start, end)
   if (transportStart === -1) return null
   const transportEnd = endOfWord(text, transportStart, end)
   const hostStart = skipLws(text, transportEnd, end)
   if (hostStart === transportEnd || !isToken(text, transportStart, transportEnd)) return null
-  return readSentBy(
-    new ViaValue(text, text.slice(transportStart, transportEnd), start, end),
-    text,
-    hostStart,
-    offset,
-  )
+  const transport = text.slice(transportStart, transportEnd)
+  return readSentBy(new ViaValue(text, transport, start, end), text, hostStart, offset)
 }
+
+const usualStart = 'SIP/2.0/UDP '
 
 /** Where a Via value that starts here ends: at the next comma, or at `end`. Most messages have none that near. */
 export function endOfVia(text: string, start: number, end: number): number {
@@ -117,13 +120,14 @@ class ViaValue implements Via {
     const { text } = this
     const letter = text.charCodeAt(start) | 0x20
     if (letter === letterB) {
-      if (this.branch === '') this.branch = namedValue(text, start, stop, 'branch') ?? ''
+      if (this.branch === '') this.branch = namedValue(text, start, stop, 'branch', 'branch=') ?? ''
     } else if (letter === letterM) {
-      if (this.maddr === '') this.maddr = namedValue(text, start, stop, 'maddr') ?? ''
+      if (this.maddr === '') this.maddr = namedValue(text, start, stop, 'maddr', 'maddr=') ?? ''
     } else if (letter === letterR) {
-      if (this.rport === null) this.rport = portOf(namedValue(text, start, stop, 'rport'))
-      if (this.received === '')
-        this.received = hostWithoutBrackets(namedValue(text, start, stop, 'received') ?? '')
+      if (this.rport === null) this.rport = portOf(namedValue(text, start, stop, 'rport', 'rport='))
+      if (this.received === '') {
+        this.received = hostWithoutBrackets(namedValue(text, start, stop, 'received', 'received=') ?? '')
+      }
     }
   }
 }
@@ -132,9 +136,19 @@ const letterB = 0x62
 const letterM = 0x6d
 const letterR = 0x72
 
-function namedValue(text: string, start: number, stop: number, name: string): string | null {
+/** `usual`: as nearly all write it, in small letters, without white space and quotes. */
+function namedValue(text: string, start: number, stop: number, name: string, usual: string): string | null {
+  if (text.startsWith(usual, start)) {
+    const valueStart = start + usual.length
+    if (valueStart < stop && isPlain(text.charCodeAt(valueStart)) && isPlain(text.charCodeAt(stop - 1)))
+      return text.slice(valueStart, stop)
+  }
   const valueStart = valueStartOf(text, start, stop, name)
   return valueStart === -1 ? null : valueBetween(text, valueStart, stop)
+}
+
+function isPlain(code: number): boolean {
+  return code > 0x20 && code !== 0x22
 }
 
 /** What is no port counts as asked for: we overwrite it. */
@@ -178,17 +192,11 @@ function readSentBy(via: ViaValue, text: string, hostStart: number, offset: numb
 }
 
 function endOfHost(text: string, start: number, end: number): number {
-  if (text.charCodeAt(start) === openBracket) {
-    for (let i = start + 1; i < end; i++) {
-      if (text.charCodeAt(i) === closeBracket) return i + 1
-    }
-    return -1
+  if (text.charCodeAt(start) !== openBracket) return endOfHostName(text, start, end)
+  for (let i = start + 1; i < end; i++) {
+    if (text.charCodeAt(i) === closeBracket) return i + 1
   }
-  for (let i = start; i < end; i++) {
-    const code = text.charCodeAt(i)
-    if (code === colon || code === semicolon || isLws(code)) return i
-  }
-  return end
+  return -1
 }
 
 function endOfPort(text: string, start: number, end: number): number {
