@@ -18,15 +18,14 @@ import type { Flow, SocketTable } from '../transport/socket.ts'
  * digest in a Via of ours is in a loop; one that comes back with another Request-URI is only a spiral. The source is
  * part of it, since scripts route by it: one that sends a request to its own port on purpose decides otherwise there.
  *
- * The To tag is not: the ACK to a failure has one that its INVITE had not, and must leave with the branch of the INVITE
- * where that was forwarded statelessly (RFC 3261 §16.11).
+ * What identifies the request (Call-ID, CSeq, tags) need not be: only its own Vias are looked at, and it passes them on
+ * with the same identity. The ACK to a failure must leave with the branch of the INVITE where that was forwarded
+ * statelessly (RFC 3261 §16.11), although it has a To tag that its INVITE had not.
  */
 export function loopDigest(request: SipMessage, flow: Flow): string {
-  let hash = textHash(request.requestUri, request.cseq?.number ?? 0)
-  hash = textHash(request.callId, hash)
-  hash = textHash(request.fromTag, hash)
+  let hash = textHash(request.requestUri, flow.port)
   if (request.first(HeaderId.route) >= 0) hash = textHash(request.value(HeaderId.route), hash)
-  hash = textHash(flow.address, hash ^ flow.port)
+  hash = textHash(flow.address, hash)
   return (hash >>> 0).toString(36)
 }
 

@@ -10,16 +10,7 @@ import type { Actions } from './actions.ts'
 import { type Answer, AnswerRing } from './answer-ring.ts'
 import { branchSource } from './branch.ts'
 import { LiveClient } from './client-transaction.ts'
-import {
-  branchHash,
-  dialogKey,
-  isSameTransaction,
-  oldKey,
-  requestCheck,
-  requestHash,
-  serverKey,
-  textHash,
-} from './matching.ts'
+import { branchHash, Fingerprint, isSameTransaction, oldKey, serverKey } from './matching.ts'
 import { LiveServer } from './server-transaction.ts'
 import type { TimedTransaction, TransactionServices } from './services.ts'
 import { SettledServer } from './settled-server.ts'
@@ -90,11 +81,7 @@ class Layer implements TransactionLayer, TransactionServices {
   /** Of INVITEs that were answered with 2xx: the dialog, for their ACK, and the branches whose 2xx may come again. */
   readonly #accepted: AnswerRing
   onFurtherSuccess: TransactionLayer['onFurtherSuccess'] = () => {}
-  readonly #seed: number
-  readonly #checkSeed: number
-  /** The request at hand and its hash: it is looked for when it comes, and added when the script relays it. */
-  #hashed: SipMessage | null = null
-  #hash = 0
+  readonly #fingerprint: Fingerprint
   readonly #failedFlows = new Map<string, string>()
   #errorTimer: Timer | null = null
   #lastId = 0
@@ -108,8 +95,8 @@ class Layer implements TransactionLayer, TransactionServices {
     this.send = options.send
     this.timers = { ...(options.timers ?? defaultTimers) }
     this.newBranch = branchSource(options.random, options.branchMark)
-    this.#seed = options.random.integer(2 ** 32) | 0
-    this.#checkSeed = options.random.integer(2 ** 32) | 0
+    const { random } = options
+    this.#fingerprint = new Fingerprint(random.integer(2 ** 32) | 0, random.integer(2 ** 32) | 0)
     this.wheel = new TimerWheel(options.clock, (transaction, now) => transaction.expired(now))
     this.#log = options.log ?? null
     this.#transactionsMax = options.transactionsMax ?? limits.transactionsMax
@@ -162,7 +149,7 @@ class Layer implements TransactionLayer, TransactionServices {
       return outcomeAbsorbed
     }
     if (this.#answered.mayKnow(this.#hashOf(request))) {
-      const answer = this.#answered.find(this.#hash, this.#checkOf(request, request.method))
+      const answer = this.#answered.find(this.#hashOf(request), this.#checkOf(request, request.method))
       if (answer !== null) {
         this.#absorbed.add()
         // RFC 6026 §7.1: an INVITE that was answered with 2xx is swallowed.
@@ -195,7 +182,7 @@ class Layer implements TransactionLayer, TransactionServices {
   findCancelled(cancel: SipMessage): ServerTransaction | null {
     const live = this.#serverOf(cancel, 'INVITE')
     if (live !== null || !this.#answered.mayKnow(this.#hashOf(cancel))) return live
-    const answer = this.#answered.find(this.#hash, this.#checkOf(cancel, 'INVITE'))
+    const answer = this.#answered.find(this.#hashOf(cancel), this.#checkOf(cancel, 'INVITE'))
     return answer === null ? null : new SettledServer(cancel, answer, this.clock.now())
   }
 
@@ -220,7 +207,9 @@ class Layer implements TransactionLayer, TransactionServices {
     const { method } = request
     if (request.topmostVia === null || method === 'ACK') return null
     if (this.#serverOf(request, method) !== null || this.#isFull()) return null
-    const server = new LiveServer(this, ++this.#lastId, this.#hashOf(request), request, flow, user)
+    const hash = this.#hashOf(request)
+    const check = this.#checkOf(request, method)
+    const server = new LiveServer(this, ++this.#lastId, hash, check, request, flow, user)
     this.#servers.add(server)
     return server
   }
@@ -257,7 +246,7 @@ class Layer implements TransactionLayer, TransactionServices {
     for (const client of this.#clients.entries()) client.discard()
     for (const client of this.#cancels.values()) client.discard()
     for (const table of [this.#servers, this.#clients, this.#cancels]) table.clear()
-    this.#hashed = null
+    this.#fingerprint.forget()
     this.#answered.clear()
     this.#accepted.clear()
     this.#pending.clear()
@@ -278,23 +267,23 @@ class Layer implements TransactionLayer, TransactionServices {
   }
 
   /** Under the dialog is kept what the transaction is found by. */
-  serverAccepted({ hash, request, answer }: LiveServer): void {
+  serverAccepted({ hash, check, request, answer }: LiveServer): void {
     if (answer === null) return
-    const key = dialogKey(request)
-    const text = `${hash} ${this.#checkOf(request, 'INVITE')}`
-    this.#remember(key, { ...answer, text }, 64 * this.timers.t1)
+    this.#fingerprint.readDialog(request)
+    this.#remember({ ...answer, text: `${hash} ${check}` }, 64 * this.timers.t1)
   }
 
   serverEnded(server: LiveServer): void {
     this.#servers.delete(server)
   }
 
-  keepAnswer({ hash, request, method }: LiveServer, answer: Answer, milliseconds: number): void {
-    if (milliseconds > 0) this.#answered.remember(hash, this.#checkOf(request, method), answer, milliseconds)
+  keepAnswer({ hash, check }: LiveServer, answer: Answer, milliseconds: number): void {
+    if (milliseconds > 0) this.#answered.remember(hash, check, answer, milliseconds)
   }
 
   keepBranch({ branch }: LiveClient, answer: Answer, milliseconds: number): void {
-    this.#remember(branch, answer, milliseconds)
+    this.#fingerprint.readBranch(branch)
+    this.#remember(answer, milliseconds)
   }
 
   clientEnded(client: LiveClient): void {
@@ -330,11 +319,12 @@ class Layer implements TransactionLayer, TransactionServices {
 
   /** The INVITE of this dialog that was answered with 2xx. */
   #acceptedBy(ack: SipMessage): ServerTransaction | null {
-    const accepted = this.#recall(dialogKey(ack))
+    this.#fingerprint.readDialog(ack)
+    const accepted = this.#recall()
     if (accepted === null) return null
     const [hash, check] = accepted.text.split(' ').map(Number)
     for (let at = this.#servers.first(hash ?? 0); at !== null; at = at.tableNext) {
-      if (at.hash === hash && at.isInvite && this.#checkOf(at.request, 'INVITE') === check) return at
+      if (at.hash === hash && at.check === check) return at
     }
     return new SettledServer(ack, accepted, this.clock.now())
   }
@@ -345,24 +335,20 @@ class Layer implements TransactionLayer, TransactionServices {
   }
 
   #hashOf(request: SipMessage): number {
-    if (request !== this.#hashed) {
-      this.#hash = requestHash(request, this.#seed)
-      this.#hashed = request
-    }
-    return this.#hash
+    return this.#fingerprint.hashOf(request)
   }
 
   #checkOf(request: SipMessage, method: string): number {
-    return requestCheck(request, method, this.#checkSeed)
+    return this.#fingerprint.checkOf(request, method)
   }
 
-  /** By a text: a dialog or a branch, which are never alike. */
-  #remember(key: string, answer: Answer, milliseconds: number): void {
-    this.#accepted.remember(textHash(key, this.#seed), textHash(key, this.#checkSeed), answer, milliseconds)
+  /** By what the fingerprint has read: a dialog or a branch, which are never alike. */
+  #remember(answer: Answer, milliseconds: number): void {
+    this.#accepted.remember(this.#fingerprint.hash, this.#fingerprint.check, answer, milliseconds)
   }
 
-  #recall(key: string): Answer | null {
-    return this.#accepted.find(textHash(key, this.#seed), textHash(key, this.#checkSeed))
+  #recall(): Answer | null {
+    return this.#accepted.find(this.#fingerprint.hash, this.#fingerprint.check)
   }
 
   #serverOf(request: SipMessage, method: string): LiveServer | null {
@@ -386,7 +372,8 @@ class Layer implements TransactionLayer, TransactionServices {
   #upstreamOf(response: SipMessage): Answer | null {
     if (this.#accepted.size === 0 || response.method !== 'INVITE') return null
     const branch = response.topmostVia?.branch ?? ''
-    return this.#recall(branch)
+    this.#fingerprint.readBranch(branch)
+    return this.#recall()
   }
 
   /** RFC 6026 §7.2: in the accepted state every 2xx goes up, and nothing else does. */

@@ -12,19 +12,92 @@ import type { SipMessage } from '../sip/message.ts'
  */
 
 /**
- * What all requests of one transaction, its ACK and its CANCEL have in common, as 32 bits. `seed` is the layer's own and
- * secret: nobody can aim many requests at one place of a table.
+ * 64 bits of what a message is found by: `hash`, which places it in a table, and `check`, which together with it is
+ * believed where the texts themselves are not kept (answer-ring.ts). Both are made with secrets of the layer: nobody
+ * can aim many requests at one place, nor make up two that are taken for one.
+ *
+ * Hot: one object for all messages, and one pass over each text for both.
  */
-export function requestHash(request: SipMessage, seed: number): number {
-  const via = request.topmostVia
-  let hash = textHash(request.callId, seed)
-  if (via?.isRfc3261) hash = textHash(via.branch, hash)
-  hash = Math.imul(hash ^ (request.cseq?.number ?? 0), multiplier)
-  hash ^= hash >>> 15
-  return Math.imul(hash, multiplier) | 0
+export class Fingerprint {
+  hash = 0
+  check = 0
+  readonly #seed: number
+  readonly #checkSeed: number
+  #request: SipMessage | null = null
+  #unmethodical = 0
+
+  constructor(seed: number, checkSeed: number) {
+    this.#seed = seed
+    this.#checkSeed = checkSeed
+  }
+
+  /** What all requests of one transaction, its ACK and its CANCEL have in common. */
+  hashOf(request: SipMessage): number {
+    // It is looked for when it comes, and added when the script relays it.
+    if (request === this.#request) return this.hash
+    this.#begin()
+    this.#add(request.callId)
+    const via = request.topmostVia
+    if (via?.isRfc3261) this.#add(via.branch)
+    this.#end(request.cseq?.number ?? 0)
+    this.#unmethodical = this.check
+    this.#request = request
+    return this.hash
+  }
+
+  /** Beside hashOf(): all that isSameTransaction() compares. */
+  checkOf(request: SipMessage, method: string): number {
+    this.hashOf(request)
+    const via = request.topmostVia
+    if (via === null) return 0
+    if (!via.isRfc3261) return textHash(oldKey(request, method, request.toTag), this.#unmethodical)
+    return textHash(via.host, textHash(method, this.#unmethodical) ^ via.port)
+  }
+
+  /** What the ACK to a 2xx shares with its INVITE: it has another branch (RFC 3261 §13.2.2.4). */
+  readDialog(request: SipMessage): void {
+    this.#begin()
+    this.#add(request.callId)
+    this.#add(request.fromTag)
+    this.#end(request.cseq?.number ?? 0)
+  }
+
+  readBranch(branch: string): void {
+    this.#begin()
+    this.#add(branch)
+    this.#end(-1)
+  }
+
+  /** Keeps no message alive. */
+  forget(): void {
+    this.#request = null
+  }
+
+  #begin(): void {
+    this.#request = null
+    this.hash = this.#seed
+    this.check = this.#checkSeed
+  }
+
+  #add(text: string): void {
+    let { hash, check } = this
+    for (let i = 0; i < text.length; i++) {
+      const octet = text.charCodeAt(i)
+      hash = Math.imul(hash ^ octet, multiplier)
+      check = Math.imul(check ^ octet, checkMultiplier)
+    }
+    this.hash = hash ^ (hash >>> 15)
+    this.check = check ^ (check >>> 13) ^ text.length
+  }
+
+  #end(number: number): void {
+    const hash = Math.imul(this.hash ^ number, multiplier)
+    const check = Math.imul(this.check ^ number, checkMultiplier)
+    this.hash = Math.imul(hash ^ (hash >>> 15), multiplier) | 0
+    this.check = Math.imul(check ^ (check >>> 13), checkMultiplier) | 0
+  }
 }
 
-/** Four octets at a time would need more steps to mix than they save. */
 export function textHash(text: string, seed: number): number {
   let hash = seed
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), multiplier)
@@ -33,6 +106,7 @@ export function textHash(text: string, seed: number): number {
 
 /** Odd, with bits in all places: every octet reaches the upper half after one step. */
 const multiplier = 0x9e3779b1 | 0
+const checkMultiplier = 0x85ebca6b | 0
 
 /** Whether `request`, taken as one of `method`, belongs to the transaction that `first` began. */
 export function isSameTransaction(first: SipMessage, request: SipMessage, method: string): boolean {
@@ -49,20 +123,6 @@ export function isSameTransaction(first: SipMessage, request: SipMessage, method
     first.cseq?.number === request.cseq?.number &&
     first.callId === request.callId
   )
-}
-
-/**
- * All that is compared, as 32 bits beside those of requestHash(): for what outlives its request and must not keep its
- * texts. Both are secret, so that nobody can make up two requests that are taken for one.
- */
-export function requestCheck(request: SipMessage, method: string, seed: number): number {
-  const via = request.topmostVia
-  if (via === null) return 0
-  if (!via.isRfc3261) return textHash(oldKey(request, method, request.toTag), seed)
-  let check = textHash(via.branch, textHash(method, seed))
-  check = textHash(request.callId, check)
-  check = Math.imul(check ^ (request.cseq?.number ?? 0), multiplier)
-  return textHash(via.host, check ^ (check >>> 15) ^ via.port)
 }
 
 /** All that is compared, as one text that keeps no datagram alive. Fields are parted by what no header value has. */
@@ -83,11 +143,6 @@ export function oldKey(request: SipMessage, method: string, toTag: string): stri
   const viaText = request.text.slice(via.start, via.end)
   const { requestUri, callId, cseq, fromTag } = request
   return `${method}\n${viaText}\n${cseq?.number}\n${fromTag}\n${toTag}\n${callId}\n${requestUri}`
-}
-
-/** What the ACK to a 2xx shares with its INVITE: it has another branch (RFC 3261 §13.2.2.4). */
-export function dialogKey(request: SipMessage): string {
-  return `${request.cseq?.number}\n${request.fromTag}\n${request.callId}`
 }
 
 /** Of a branch that we made up (branch.ts): the first of its random digits are 32 bits as good as any. */

@@ -27,6 +27,8 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
   readonly id: number
   /** Where the layer's table has it (matching.ts). */
   readonly hash: number
+  /** Beside the hash, where its request is not kept any more. */
+  readonly check: number
   tableNext: LiveServer | null = null
   /** Answered with 2xx: its ACK finds it by the dialog. */
   #isAccepted = false
@@ -50,6 +52,7 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
     services: TransactionServices,
     id: number,
     hash: number,
+    check: number,
     request: SipMessage,
     flow: Flow,
     user: ServerTransactionUser | null,
@@ -57,6 +60,7 @@ export class LiveServer extends TimedTransaction implements ServerTransaction {
     super()
     this.id = id
     this.hash = hash
+    this.check = check
     this.request = request
     this.flow = flow
     this.method = request.method
