@@ -1,5 +1,6 @@
 import type { Octets } from '../store/packed-heap.ts'
 import { allMethods, type Binding, type Origin, type Trust } from './binding.ts'
+import { hashInRuid, hashText } from './ruid.ts'
 
 /**
  * Bindings as octets: a few numbers each, and the texts of all of them in one piece at the end, so that reading takes
@@ -61,7 +62,7 @@ export class BindingWriter {
   }
 
   /** Takes them in, and says how many octets they will be. */
-  begin(bindings: readonly Binding[], hash: string, shift: number): number {
+  begin(bindings: readonly Binding[], hash: number, shift: number): number {
     this.#write(bindings, hash, shift)
     // A name that an operator typed may have characters beyond Latin-1: they count as the octets they are on the wire.
     if (wide.test(this.#text)) this.#write(bindings.map(narrowed), hash, shift)
@@ -79,14 +80,14 @@ export class BindingWriter {
     into.latin1Write(this.#text, to, this.#text.length)
   }
 
-  #write(bindings: readonly Binding[], hash: string, shift: number): void {
+  #write(bindings: readonly Binding[], hash: number, shift: number): void {
     this.#length = 0
     this.#text = ''
     this.#number(bindings.length)
     for (const binding of bindings) this.#binding(binding, hash, shift)
   }
 
-  #binding(binding: Binding, hash: string, shift: number): void {
+  #binding(binding: Binding, hash: number, shift: number): void {
     const shared = this.#shared
     const made = shared === noSharedTexts ? -1 : madeAt(binding.ruid, hash)
     const maker = made < 0 ? -1 : shared.numberOf(binding.ruid.slice(0, made))
@@ -173,7 +174,7 @@ export class BindingReader {
   }
 
   /** What a BindingWriter with the same shared texts, hash and shift wrote from `at` to `end`. */
-  read(bytes: Octets, at: number, end: number, aor: string, hash: string, shift: number): Binding[] {
+  read(bytes: Octets, at: number, end: number, aor: string, hash: number, shift: number): Binding[] {
     this.#bytes = bytes
     this.#at = at
     const length = this.#number()
@@ -185,11 +186,11 @@ export class BindingReader {
     return bindings
   }
 
-  #binding(aor: string, hash: string, shift: number): Binding {
+  #binding(aor: string, hash: number, shift: number): Binding {
     const bits = this.#number()
     const ruid =
       (bits & bit.ruidMade) !== 0
-        ? `${this.#shared.textOf(this.#number())}${this.#number().toString(16)}-${hash}`
+        ? `${this.#shared.textOf(this.#number())}${this.#number().toString(16)}-${hashText(hash)}`
         : this.#texts()
     const contact = this.#texts()
     const callId = this.#texts()
@@ -273,9 +274,9 @@ const noPath: readonly string[] = []
 const wide = /[\u0100-\uffff]/
 
 /** Where the number begins in `uloc-<maker>-<number>-<hash>`; -1 for what is no such ruid, or another hash's. */
-function madeAt(ruid: string, hash: string): number {
+function madeAt(ruid: string, hash: number): number {
   const dash = ruid.length - 9
-  if (dash < 1 || !ruid.endsWith(hash) || ruid.charCodeAt(dash) !== 0x2d) return -1
+  if (dash < 1 || hashInRuid(ruid) !== hash) return -1
   const start = ruid.lastIndexOf('-', dash - 1) + 1
   // As toString(16) would write it again, and not so long that it is no whole number.
   if (start === 0 || start === dash || dash - start > 12) return -1

@@ -5,7 +5,7 @@ import type { Region } from '../store/region.ts'
 import type { Binding } from './binding.ts'
 import { BindingReader, BindingWriter } from './binding-codec.ts'
 import type { BindingTable, Changed, Expired, Page, PageMark } from './binding-table.ts'
-import { hashInRuid, hashOfAor, hashText } from './ruid.ts'
+import { hashInRuid, hashOfAor } from './ruid.ts'
 
 /**
  * Bindings in memory: one packed record for each address-of-record (150 octets with one binding in it, where objects
@@ -181,7 +181,7 @@ export class PackedBindings implements BindingTable {
     // The record's own text: the one that was asked for may be a piece of a datagram.
     const aor = table.keyOf(at)
     const { bytes } = table.heap
-    return this.#reader.read(bytes, table.valueAt(at), table.valueEnd(at), aor, hashText(hash), this.#shift)
+    return this.#reader.read(bytes, table.valueAt(at), table.valueEnd(at), aor, hash, this.#shift)
   }
 
   #remember(hash: number, version: number, bindings: readonly Binding[]): void {
@@ -197,7 +197,7 @@ export class PackedBindings implements BindingTable {
       if (at !== 0) table.remove(at)
       return true
     }
-    const octets = this.#writer.begin(bindings, hashText(hash), this.#shift)
+    const octets = this.#writer.begin(bindings, hash, this.#shift)
     const place = table.write(at, hash, aor, octets, this.#dueOf(bindings))
     if (place === 0) return false
     this.#writer.finish(table.heap.bytes, table.valueAt(place))

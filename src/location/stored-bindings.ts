@@ -325,7 +325,7 @@ export class StoredBindings implements BindingTable {
 
   #record(hash: number, binding: Binding, { filed, position }: Place): Uint8Array {
     const { aor } = binding
-    const length = this.#writer.begin([binding], hashText(hash), this.#time.shift)
+    const length = this.#writer.begin([binding], hash, this.#time.shift)
     const start = rowHeaderBytes + aor.length
     const bytes = Buffer.allocUnsafe(start + length) as Buffer as Octets
     bytes.writeUInt32LE(filed, 0)
@@ -340,7 +340,7 @@ export class StoredBindings implements BindingTable {
     const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength) as Buffer as Octets
     const start = rowHeaderBytes + bytes.readUInt16LE(8)
     const aor = bytes.latin1Slice(rowHeaderBytes, start)
-    const [binding] = this.#reader.read(bytes, start, bytes.length, aor, hashText(hash), this.#time.shift)
+    const [binding] = this.#reader.read(bytes, start, bytes.length, aor, hash, this.#time.shift)
     if (binding === undefined) throw new Error('a record without a binding')
     return { binding, place: { filed: bytes.readUInt32LE(0), position: bytes.readUInt32LE(4) } }
   }

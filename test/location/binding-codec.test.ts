@@ -14,13 +14,14 @@ const octets = fc.string({
   unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
   maxLength: 60,
 })
-const hash = '0123abcd'
+const hash = 0x0123abcd
+const hashText = '0123abcd'
 const ruids = fc.oneof(
   octets,
   fc
-    .tuple(fc.integer({ min: 0 }), fc.constantFrom(hash, 'ffffffff'))
+    .tuple(fc.integer({ min: 0 }), fc.constantFrom(hashText, 'ffffffff'))
     .map(([n, end]) => `uloc-aa-${n.toString(16)}-${end}`),
-  fc.constantFrom(`-${hash}`, `0-${hash}`, `-00-${hash}`, `-x-${hash}`, `--${hash}`),
+  fc.constantFrom(`-${hashText}`, `0-${hashText}`, `-00-${hashText}`, `-x-${hashText}`, `--${hashText}`),
 )
 const times = fc.integer({ min: -(2 ** 44), max: 2 ** 44 })
 const anyBinding: fc.Arbitrary<Binding> = fc.record({
@@ -94,7 +95,7 @@ test('a usual binding takes some 90 octets', () => {
   const writer = new BindingWriter({ numberOf: () => 1, textOf: () => '' })
   const usual = createBinding({
     aor: 'u0000001',
-    ruid: `uloc-0123456789ab-f4240-${hash}`,
+    ruid: `uloc-0123456789ab-f4240-${hashText}`,
     contact: 'sip:u0000001@127.0.0.1:5070',
     callId: '12345678-000f4240@127.0.0.1',
     socket: 'udp:127.0.0.1:5060',
