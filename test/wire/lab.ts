@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { createSocket, type Socket } from 'node:dgram'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +16,7 @@ let labsMade = 0
 export class Lab {
   readonly directory = mkdtempSync(join(tmpdir(), 'viaduct-lab-'))
   readonly #namespaces: string[] = []
+  readonly #holes: Socket[] = []
   readonly #processes = new Set<ChildProcess>()
   readonly #prefix = `vd${process.pid.toString(36)}${labsMade++}`
 
@@ -62,6 +64,13 @@ export class Lab {
     return { a: left, b: right }
   }
 
+  /** A port of 127.0.0.1 that takes what it is sent and never answers, as an unused one does not: that has ICMP. */
+  blackHole(port: number): void {
+    const hole = createSocket({ type: 'udp4', reuseAddr: true }).unref()
+    hole.bind(port, '127.0.0.1')
+    this.#holes.push(hole)
+  }
+
   /** Starts a process, in a namespace if `host` is given. */
   start(
     host: Host | null,
@@ -87,6 +96,7 @@ export class Lab {
     )
     for (const child of this.#processes) child.kill('SIGKILL')
     await Promise.all(ended)
+    for (const hole of this.#holes.splice(0)) hole.close()
     for (const namespace of this.#namespaces) {
       try {
         command('ip', ['netns', 'delete', namespace])

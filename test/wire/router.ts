@@ -28,6 +28,9 @@ export interface RouterOptions {
   wrapper?: readonly string[]
 }
 
+/** Where scripts/location.cfg sends what nobody is to answer. */
+const blackHolePort = 29_009
+
 export async function startRouter(lab: Lab, script: string, options: RouterOptions = {}): Promise<Router> {
   const address = options.address ?? '127.0.0.1'
   const port = options.port ?? freePort()
@@ -46,6 +49,7 @@ export async function startRouter(lab: Lab, script: string, options: RouterOptio
     ...defines,
     ...(options.args ?? []),
   ]
+  lab.blackHole(blackHolePort)
   const [program = nodePath, ...words] = [...(options.wrapper ?? []), nodePath]
   const process = lab.start(options.host ?? null, program, [...words, ...args])
   await Promise.race([
