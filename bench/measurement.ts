@@ -16,6 +16,8 @@ export interface Run {
   readonly sent: number
   readonly lost: number
   readonly retransmissions: number
+  /** Seconds in which a thread was ready and had no processor, a second. */
+  readonly waiting: number
   /** Share of the time that the hypervisor took. */
   readonly stolen: number
   readonly proportionalBytes: number
@@ -48,6 +50,7 @@ export async function measure(server: Server, stand: Stand, load: Load): Promise
     sent: report.sent,
     lost: report.failed,
     retransmissions: report.retransmissions,
+    waiting: (after.waitedSeconds - before.waitedSeconds) / report.elapsedSeconds,
     stolen: stolen / report.elapsedSeconds,
     proportionalBytes: proportionalBytesOf(server.pid),
     isDirty: report.failed > 0 || report.retransmissions > retransmissionsMax * report.sent,
@@ -114,6 +117,7 @@ export function medianRun(runs: readonly Run[]): Run | null {
     sent: sum('sent'),
     lost: sum('lost'),
     retransmissions: sum('retransmissions'),
+    waiting: median('waiting'),
     stolen: median('stolen'),
     proportionalBytes: median('proportionalBytes'),
     isDirty: first.isDirty,

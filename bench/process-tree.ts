@@ -11,20 +11,25 @@ export interface CpuTime {
   /** In ticks of 10 ms: good for the share of each, not for the sum. */
   readonly userSeconds: number
   readonly systemSeconds: number
+  /** That threads were ready to run, and something else had the processor. */
+  readonly waitedSeconds: number
 }
 
 export function cpuTimeOf(root: number): CpuTime {
-  let [nanoseconds, userTicks, systemTicks] = [0, 0, 0]
+  let [ran, waited, userTicks, systemTicks] = [0, 0, 0, 0]
   for (const pid of processTree(root)) {
     const stat = statOf(pid)
     userTicks += Number(stat?.[11] ?? 0)
     systemTicks += Number(stat?.[12] ?? 0)
     for (const thread of listed(`/proc/${pid}/task`)) {
-      nanoseconds += Number(contentsOf(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0] ?? 0)
+      const nanoseconds = contentsOf(`/proc/${pid}/task/${thread}/schedstat`).split(' ')
+      ran += Number(nanoseconds[0] ?? 0)
+      waited += Number(nanoseconds[1] ?? 0)
     }
   }
   return {
-    totalSeconds: nanoseconds / 1e9,
+    totalSeconds: ran / 1e9,
+    waitedSeconds: waited / 1e9,
     userSeconds: userTicks / ticksPerSecond,
     systemSeconds: systemTicks / ticksPerSecond,
   }

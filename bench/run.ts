@@ -11,6 +11,9 @@ import { type Measured, measureScenario } from './session.ts'
 import { idleMarkdown, locationMarkdown, memoryMarkdown, scenarioMarkdown } from './table.ts'
 
 /** `npm run bench`: measures, prints, and ends with 0 unless something could not be measured. README.md says how. */
+/** Threads of one server that wait for each other come to half of this; more is somebody else's doing. */
+const waitingMax = 0.5
+
 const options = readOptions(process.argv)
 const measured: Measured[] = []
 const footprints: Footprint[] = []
@@ -43,6 +46,11 @@ const tables = [
 console.log(tables.filter((table) => table !== '').join('\n\n'))
 for (const { scenario, rate, isClean } of comparisons) {
   if (!isClean) failures.push(`${scenario} at ${rate}: no run without losses or retransmissions`)
+}
+const crowded = measured.filter(({ run }) => run.waiting > waitingMax)
+if (crowded.length > 0) {
+  const where = crowded.map(({ server, scenario, rate }) => `${server} ${scenario} ${rate}`)
+  console.log(`\nThe machine was busy with other things: ${where.join(', ')}. Measure again.`)
 }
 for (const failure of failures) console.error(`not measured: ${failure}`)
 if (failures.length > 0) process.exitCode = 1

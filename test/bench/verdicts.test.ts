@@ -17,6 +17,7 @@ const run = (cpuMicroseconds: number, more: Partial<Run> = {}): Run => ({
   sent: 1_000,
   lost: 0,
   retransmissions: 0,
+  waiting: 0,
   stolen: 0,
   proportionalBytes: 2 ** 20,
   isDirty: false,
