@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { hexOf } from '../runtime/sip-hash.ts'
 import { buildResponse } from '../sip/build.ts'
 import type { SipMessage } from '../sip/message.ts'
 import type { Flow, SocketTable } from '../transport/socket.ts'
@@ -78,7 +79,7 @@ export function hash32(text: string, seed: number): string {
   for (let i = 0; i < text.length; i++) {
     hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   }
-  return (hash >>> 0).toString(16).padStart(8, '0')
+  return hexOf(hash)
 }
 
 /** A script's own header lines may lack the last line end; without it they would swallow the next header. */

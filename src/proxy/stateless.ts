@@ -1,10 +1,12 @@
 import { KeyedDigest } from '../runtime/keyed-digest.ts'
+import { hexOf, isHexOf, SipHash } from '../runtime/sip-hash.ts'
+import { readDecimal } from '../sip/bytes.ts'
 import type { EditList } from '../sip/edit.ts'
 import type { Via } from '../sip/headers/via.ts'
 import type { SipMessage } from '../sip/message.ts'
 import type { Flow, ListenSocket } from '../transport/socket.ts'
 import { defaultPort } from '../transport/sockets.ts'
-import { responseDestination } from '../transport/via.ts'
+import { responsePort } from '../transport/via.ts'
 import { forwardedRequest, forwardedResponse } from './forward.ts'
 import { flowTo, nextHopOf } from './next-hop.ts'
 import type { ForwardOptions, ReplyOptions, ReplyStatus, StatelessProxy } from './proxy.ts'
@@ -19,16 +21,19 @@ import { branchWithDigest, isLoop, loopDigest } from './validate.ts'
  * (§16.11), whose branch follows from the request as well, so that a retransmission gets the same.
  *
  * Kamailio forwards any response to its second Via, and so sends whatever a stranger asks to wherever he says. Here
- * the branch of a request that is forwarded statelessly carries a keyed digest of where its response will have to
- * go. A response without that digest is not ours, and is dropped.
+ * the branch of a request that is forwarded statelessly carries a keyed hash of where its response will have to
+ * go: 64 bits of SipHash (docs/decisions/0019-hot-path.md says what they are worth). A response without that hash is not
+ * ours, and is dropped.
+ *
+ * Hot: in a router that keeps no state this is the whole way of a message.
  */
 export class StatelessCore implements StatelessProxy {
   readonly #services: ProxyServices
-  readonly #digest: KeyedDigest
+  readonly #hash: SipHash
 
   constructor(services: ProxyServices, key: string) {
     this.#services = services
-    this.#digest = new KeyedDigest(key)
+    this.#hash = new SipHash(new KeyedDigest(key).octets('stateless').subarray(0, 16))
   }
 
   reply(
@@ -43,8 +48,7 @@ export class StatelessCore implements StatelessProxy {
     const forceRport = options?.forceRport === true
     const tag = responses.statelessTag(request)
     const text = responses.build(request, flow, statusCode, reason, tag, options, forceRport)
-    const { address, port } = responseDestination(request, flow, forceRport)
-    send(flow.socket, text, address, port)
+    send(flow.socket, text, flow.address, responsePort(request, flow, forceRport))
     statistics.statelessReplies.set(statusCode, (statistics.statelessReplies.get(statusCode) ?? 0) + 1)
     return true
   }
@@ -89,14 +93,15 @@ export class StatelessCore implements StatelessProxy {
   forwardResponse(response: SipMessage, edits: EditList | null, status: ReplyStatus | null = null): boolean {
     // Nothing answers an ACK: what says so comes from somebody who wants to be forwarded.
     if (response.method === 'ACK') return false
-    const [ours, theirs] = response.vias()
-    if (ours === undefined || theirs === undefined) return false
+    const ours = response.topmostVia
+    const theirs = response.secondVia
+    if (ours === null || theirs === null) return false
     const socket = this.#socketOf(ours)
     if (socket === null) return false
     const address = theirs.received || theirs.host
     const port = theirs.rport || theirs.port || defaultPort(socket.transport)
-    if (!ours.branch.startsWith(`${this.#proof(response, theirs.branch, socket, address, port)}.`))
-      return false
+    this.#prove(response, theirs.branch, socket, address, port)
+    if (!this.#isProof(ours.branch)) return false
     this.#services.send(socket, forwardedResponse(response, edits, status), address, port)
     return true
   }
@@ -110,9 +115,10 @@ export class StatelessCore implements StatelessProxy {
     forceRport: boolean,
     loopDigest: string,
   ): number {
-    const back = responseDestination(request, arrival, forceRport)
     const theirs = request.topmostVia?.branch ?? ''
-    const proof = this.#proof(request, theirs, arrival.socket, back.address, back.port)
+    const backPort = responsePort(request, arrival, forceRport)
+    this.#prove(request, theirs, arrival.socket, arrival.address, backPort)
+    const proof = `${cookie}${arrival.socket.index}.${hexOf(this.#hash.high)}${hexOf(this.#hash.low)}`
     const branch = branchWithDigest(proof, loopDigest, 0)
     const written = forwardedRequest(request, arrival, edits, {
       requestUri: target.uri,
@@ -129,18 +135,36 @@ export class StatelessCore implements StatelessProxy {
     return 1
   }
 
-  /** Says through which socket of ours the response goes back, and proves that we said so. */
-  #proof(message: SipMessage, theirs: string, back: ListenSocket, address: string, port: number): string {
+  /**
+   * Leaves in #hash what only we can say about a request and where its response goes. The lengths part the fields: none
+   * can borrow from its neighbour.
+   */
+  #prove(message: SipMessage, theirs: string, back: ListenSocket, address: string, port: number): void {
     const { callId, cseq } = message
-    const what = `${theirs}\n${callId}\n${cseq?.number ?? ''}\n${address}\n${port}\n${back.index}`
-    return `${cookie}${back.index}.${this.#digest.hex(what).slice(0, 32)}`
+    const hash = this.#hash
+    hash.start()
+    hash.word((back.index << 16) | port)
+    hash.word(cseq === null ? -1 : cseq.number)
+    hash.word((theirs.length << 16) | callId.length)
+    hash.text(theirs)
+    hash.text(callId)
+    hash.text(address)
+    hash.finish()
   }
 
+  /** Whether the branch has, after the socket's number, the 16 digits of the hash that was made last. */
+  #isProof(branch: string): boolean {
+    const at = branch.indexOf('.', cookie.length) + 1
+    const { high, low } = this.#hash
+    return branch.charAt(at + 16) === '.' && isHexOf(branch, at, high) && isHexOf(branch, at + 8, low)
+  }
+
+  /** The branch says through which socket of ours the response goes back. */
   #socketOf(ours: Via): ListenSocket | null {
     if (!ours.branch.startsWith(cookie)) return null
     const end = ours.branch.indexOf('.', cookie.length)
-    const index = Number(ours.branch.slice(cookie.length, end))
-    return this.#services.sockets.sockets[index] ?? null
+    const index = readDecimal(ours.branch, cookie.length, end, 65_535)
+    return index === -1 ? null : (this.#services.sockets.sockets[index] ?? null)
   }
 }
 

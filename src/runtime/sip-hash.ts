@@ -131,3 +131,31 @@ export class SipHash {
     this.#view = new DataView(octets.buffer)
   }
 }
+
+/** 32 bits as eight hexadecimal digits. */
+export function hexOf(word: number): string {
+  return String.fromCharCode(
+    digitOf(word >>> 28),
+    digitOf(word >>> 24),
+    digitOf(word >>> 20),
+    digitOf(word >>> 16),
+    digitOf(word >>> 12),
+    digitOf(word >>> 8),
+    digitOf(word >>> 4),
+    digitOf(word),
+  )
+}
+
+/** Whether these eight characters are hexOf(word), without making it. */
+export function isHexOf(text: string, at: number, word: number): boolean {
+  for (let shift = 28, i = at; shift >= 0; shift -= 4, i++) {
+    if (text.charCodeAt(i) !== digitOf(word >>> shift)) return false
+  }
+  return true
+}
+
+/** The character code of the digit for the lowest four bits. */
+function digitOf(bits: number): number {
+  const value = bits & 15
+  return value < 10 ? 0x30 + value : 0x57 + value
+}

@@ -32,7 +32,7 @@ export interface EditList {
   replaceBody(text: string, contentType?: string): void
   clone(): EditList
   clear(): void
-  /** What the edits amount to, for the writer (write.ts). */
+  /** What the edits amount to now, for the writer (write.ts). */
   plan(): EditPlan
 }
 
@@ -66,11 +66,12 @@ export function createEditList(): EditList {
   return new OffsetEdits()
 }
 
-class OffsetEdits implements EditList {
-  private above = ''
-  private below = ''
-  private edits: Edit[] = []
-  private body: ReplacedBody | null = null
+/** It is its own plan: the writer of every message asks for one. */
+class OffsetEdits implements EditList, EditPlan {
+  above = ''
+  below = ''
+  edits: Edit[] = noEdits
+  body: ReplacedBody | null = null
 
   get isEmpty(): boolean {
     return this.above === '' && this.below === '' && this.edits.length === 0 && this.body === null
@@ -79,13 +80,20 @@ class OffsetEdits implements EditList {
   removeHeader(message: SipMessage, index: number): boolean {
     if (this.isRemoved(message, index)) return false
     const start = message.headerStart(index)
-    this.edits.push({ kind: 'remove', start, end: message.headerEnd(index), text: '' })
+    this.add({ kind: 'remove', start, end: message.headerEnd(index), text: '' })
     return true
+  }
+
+  /** Nearly all lists have one edit: an array for exactly that, where a growing one would take room for 17. */
+  private add(edit: Edit): void {
+    if (this.edits === noEdits) this.edits = [edit]
+    else this.edits.push(edit)
   }
 
   isRemoved(message: SipMessage, index: number): boolean {
     const start = message.headerStart(index)
-    return this.edits.some((edit) => edit.kind === 'remove' && edit.start === start)
+    for (const edit of this.edits) if (edit.kind === 'remove' && edit.start === start) return true
+    return false
   }
 
   insertBeforeHeader(message: SipMessage, index: number, text: string): void {
@@ -97,7 +105,7 @@ class OffsetEdits implements EditList {
   }
 
   private insert(at: number, text: string): void {
-    if (text !== '') this.edits.push({ kind: 'insert', start: at, end: at, text: completeLine(text) })
+    if (text !== '') this.add({ kind: 'insert', start: at, end: at, text: completeLine(text) })
   }
 
   prependHeader(text: string): void {
@@ -113,8 +121,8 @@ class OffsetEdits implements EditList {
   }
 
   replace(start: number, end: number, text: string): boolean {
-    if (this.edits.some((edit) => edit.kind === 'replace' && overlaps(edit, start, end))) return false
-    this.edits.push({ kind: 'replace', start, end, text })
+    for (const edit of this.edits) if (edit.kind === 'replace' && overlaps(edit, start, end)) return false
+    this.add({ kind: 'replace', start, end, text })
     return true
   }
 
@@ -139,7 +147,7 @@ class OffsetEdits implements EditList {
     const copy = new OffsetEdits()
     copy.above = this.above
     copy.below = this.below
-    copy.edits = this.edits.slice()
+    if (this.edits !== noEdits) copy.edits = this.edits.slice()
     copy.body = this.body
     return copy
   }
@@ -147,14 +155,17 @@ class OffsetEdits implements EditList {
   clear(): void {
     this.above = ''
     this.below = ''
-    this.edits = []
+    this.edits = noEdits
     this.body = null
   }
 
   plan(): EditPlan {
-    return { above: this.above, below: this.below, edits: this.edits, body: this.body }
+    return this
   }
 }
+
+/** Shared by all lists without any, and never written to. */
+const noEdits: Edit[] = []
 
 function completeLine(text: string): string {
   return text.endsWith('\n') ? text : `${text}\r\n`

@@ -61,6 +61,8 @@ export interface SipMessage {
   value(id: HeaderId): string
 
   readonly topmostVia: Via | null
+  /** The one below it: where a response goes when ours is taken off. The same as `vias()[1]`, null if there is none. */
+  readonly secondVia: Via | null
   /** All Via values, topmost first, across lines and commas. Stops at limits.viasMax. */
   vias(): readonly Via[]
   readonly from: NameAddr | null

@@ -26,6 +26,7 @@ export class ScannedMessage extends HeaderTable implements SipMessage {
   private maskCache = -1
   private uriCache: string | undefined = undefined
   private viaCache: Via | null | undefined = undefined
+  private secondViaCache: Via | null | undefined = undefined
   private fromCache: NameAddr | null | undefined = undefined
   private toCache: NameAddr | null | undefined = undefined
   private cseqCache: CSeq | null | undefined = undefined
@@ -59,6 +60,23 @@ export class ScannedMessage extends HeaderTable implements SipMessage {
   private readTopmostVia(): Via | null {
     const index = this.first(HeaderId.via)
     return index === -1 ? null : readVia(this.text, this.headerValueStart(index), this.headerValueEnd(index))
+  }
+
+  get secondVia(): Via | null {
+    if (this.secondViaCache === undefined) this.secondViaCache = this.readSecondVia()
+    return this.secondViaCache
+  }
+
+  /** Nearly always the only value of its line; other ways of writing it are left to the reader of them all. */
+  private readSecondVia(): Via | null {
+    const first = this.first(HeaderId.via)
+    if (first === -1 || this.topmostVia === null) return null
+    const end = this.headerValueEnd(first)
+    if (endOfVia(this.text, this.headerValueStart(first), end) < end) return this.vias()[1] ?? null
+    const second = this.next(first)
+    if (second === -1) return null
+    const via = readVia(this.text, this.headerValueStart(second), this.headerValueEnd(second))
+    return via ?? this.vias()[1] ?? null
   }
 
   vias(): readonly Via[] {

@@ -22,6 +22,56 @@ export function writeMessage(message: SipMessage, edits: EditList | null, option
   return startLine(message, options) + above + message.text.slice(message.headersStart, message.bodyEnd)
 }
 
+/** What forwarding changes about a request beside the script's edits: RFC 3261 §16.6. */
+export interface Hop {
+  readonly requestUri: string
+  /** Complete lines to stand above the topmost Via. */
+  readonly above: string
+  /** The offset of the line of that Via, and of its value. */
+  readonly lineStart: number
+  readonly viaStart: number
+  readonly viaEnd: number
+  /** What the value becomes. */
+  readonly via: string
+}
+
+/**
+ * A request on its next hop in one run of concatenations, without copying, extending and sorting the edit list. Null
+ * if the edits touch that Via, the body or each other: writeMessage() does those. Hot.
+ */
+export function writeHop(message: SipMessage, edits: EditList | null, hop: Hop): string | null {
+  const { text, headersStart, headersEnd, bodyEnd } = message
+  const plan = edits === null ? null : edits.plan()
+  if (plan !== null && plan.body !== null) return null
+  let out = text.slice(0, message.requestUriStart) + hop.requestUri
+  let position = message.requestUriEnd
+  if (plan !== null && plan.above !== '') {
+    out += text.slice(position, headersStart) + plan.above
+    position = headersStart
+  }
+  const changes = plan === null ? noEdits : plan.edits
+  let next = 0
+  for (; next < changes.length; next++) {
+    const edit = changes[next] as Edit
+    if (edit.start >= hop.lineStart) break
+    if (edit.start < position || edit.start < headersStart || edit.end > hop.lineStart) return null
+    out += text.slice(position, edit.start) + edit.text
+    position = edit.end
+  }
+  out += text.slice(position, hop.lineStart) + hop.above + text.slice(hop.lineStart, hop.viaStart) + hop.via
+  position = hop.viaEnd
+  for (; next < changes.length; next++) {
+    const edit = changes[next] as Edit
+    if (edit.start < position || edit.end > headersEnd) return null
+    out += text.slice(position, edit.start) + edit.text
+    position = edit.end
+  }
+  if (plan === null || plan.below === '') return out + text.slice(position, bodyEnd)
+  return out + text.slice(position, headersEnd) + plan.below + text.slice(headersEnd, bodyEnd)
+}
+
+const noEdits: readonly Edit[] = []
+
 function startLine(message: SipMessage, options: WriteOptions | undefined): string {
   const { text, requestUriStart, requestUriEnd, headersStart } = message
   if (options?.requestUri !== undefined && message.isRequest) {
@@ -37,7 +87,7 @@ function writeEdited(
   above: string,
 ): string {
   const { text, headersStart, headersEnd, bodyStart, bodyEnd } = message
-  const edits = plan.edits.slice().sort(byPlace)
+  const edits = inOrder(plan.edits)
   const body = plan.body?.text ?? apply(text, edits, bodyStart, bodyEnd)
   const below = plan.below + followBody(message, plan, body, edits)
   const headers = apply(text, edits, headersStart, headersEnd)
@@ -74,6 +124,11 @@ function setValue(message: SipMessage, edits: Edit[], id: HeaderId, value: strin
   const start = message.headerValueStart(index)
   edits.unshift({ kind: 'replace', start, end: message.headerValueEnd(index), text: value })
   return ''
+}
+
+/** A copy by place: followBody() adds to it. */
+function inOrder(edits: readonly Edit[]): Edit[] {
+  return edits.length < 2 ? edits.slice() : edits.slice().sort(byPlace)
 }
 
 /** What is inserted at the start of a cut stands before it and survives it; one place keeps the order of the calls. */

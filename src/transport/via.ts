@@ -35,18 +35,45 @@ export function responseDestination(
   flow: Flow,
   force: boolean,
 ): { address: string; port: number } {
-  const via = message.topmostVia
-  if (via === null || force || via.rport !== null) return { address: flow.address, port: flow.port }
-  return { address: flow.address, port: via.port || defaultPort(flow.socket.transport) }
+  return { address: flow.address, port: responsePort(message, flow, force) }
 }
 
+/** The port of responseDestination(); its address is always the packet's. */
+export function responsePort(message: SipMessage, flow: Flow, force: boolean): number {
+  const via = message.topmostVia
+  if (via === null || force || via.rport !== null) return flow.port
+  return via.port || defaultPort(flow.socket.transport)
+}
+
+/**
+ * Hot. Nearly all Vias come without `received`, and with an `rport` that waits to be filled in or with none: what is
+ * added is put between slices. withParams() looks at each parameter, and writes all others.
+ */
 function corrected(message: SipMessage, flow: Flow, force: boolean, isAnswer: boolean): string {
   const via = message.topmostVia
   if (via === null) return ''
-  const received = via.host !== flow.address || via.rport !== null ? `received=${flow.address}` : ''
-  const rport = force || via.rport !== null ? `rport=${flow.port}` : ''
-  if (received === '' && rport === '' && via.received === '') return message.text.slice(via.start, via.end)
-  return withParams(message.text, via, received, rport, isAnswer)
+  const { text } = message
+  const { start, end, paramsAt, rport, rportEnd } = via
+  const received = via.host !== flow.address || rport !== null ? `;received=${flow.address}` : ''
+  if (!via.isUnfilled) {
+    return withParams(
+      text,
+      via,
+      received.slice(1),
+      force || rport !== null ? `rport=${flow.port}` : '',
+      isAnswer,
+    )
+  }
+  if (rport === null) {
+    const added = (force ? `;rport=${flow.port}` : '') + received
+    if (added === '') return text.slice(start, end)
+    return isAnswer
+      ? text.slice(start, end) + added
+      : text.slice(start, paramsAt) + added + text.slice(paramsAt, end)
+  }
+  return isAnswer
+    ? `${text.slice(start, rportEnd)}=${flow.port}${text.slice(rportEnd, end)}${received}`
+    : `${text.slice(start, paramsAt)}${received}${text.slice(paramsAt, rportEnd)}=${flow.port}${text.slice(rportEnd, end)}`
 }
 
 /** Fills what is there in place and adds the rest; a `received` that we would not write ourselves is left out. */

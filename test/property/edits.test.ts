@@ -4,7 +4,7 @@ import { createEditList, type EditList } from '../../src/sip/edit.ts'
 import { HeaderId } from '../../src/sip/header-id.ts'
 import type { SipMessage } from '../../src/sip/message.ts'
 import { isFault, scanMessage } from '../../src/sip/scan.ts'
-import { writeMessage } from '../../src/sip/write.ts'
+import { writeHop, writeMessage } from '../../src/sip/write.ts'
 import { request } from './message-text.ts'
 
 interface Step {
@@ -127,3 +127,59 @@ it('replacements that do not overlap are all there; one that overlaps is refused
     }),
   )
 })
+
+it('the short way of a forwarded request writes what the long way does, or leaves it to that', () => {
+  fc.assert(
+    fc.property(
+      request,
+      fc.array(step, { maxLength: 4 }),
+      fc.array(fc.tuple(fc.nat(), fc.nat(8)), { maxLength: 3 }),
+      ({ text }, steps, replacements) => {
+        const message = scanned(text)
+        const edits = createEditList()
+        take(edits, message, steps)
+        for (const [at, length] of replacements) {
+          const start = at % message.text.length
+          edits.replace(start, Math.min(start + length, message.text.length), 'replaced')
+        }
+        const written = writeHop(message, edits, hopOf(message))
+        if (written !== null) expect(written).toBe(writtenAtLength(message, edits))
+      },
+    ),
+  )
+})
+
+it('Max-Forwards and Record-Route do not keep a request off the short way', () => {
+  fc.assert(
+    fc.property(request, fc.boolean(), ({ text }, isRouted) => {
+      const message = scanned(text.replace('\r\n', '\r\nMax-Forwards: 70\r\n'))
+      const edits = createEditList()
+      const index = message.first(HeaderId.maxForwards)
+      edits.replace(message.headerValueStart(index), message.headerValueEnd(index), '69')
+      if (isRouted) edits.prependHeader('Record-Route: <sip:192.0.2.1;lr>')
+      const written = writeHop(message, edits, hopOf(message))
+      expect(written).toBe(writtenAtLength(message, edits))
+    }),
+  )
+})
+
+function hopOf(message: SipMessage) {
+  const via = message.topmostVia
+  if (via === null) throw new Error('no Via')
+  return {
+    requestUri: 'sip:next@hop',
+    above: 'Via: SIP/2.0/UDP us;branch=z9hG4bKours\r\n',
+    lineStart: message.headerStart(message.first(HeaderId.via)),
+    viaStart: via.start,
+    viaEnd: via.end,
+    via: 'SIP/2.0/UDP theirs;branch=z9hG4bKtheirs',
+  }
+}
+
+function writtenAtLength(message: SipMessage, edits: EditList): string {
+  const { requestUri, above, viaStart, viaEnd, via } = hopOf(message)
+  const all = edits.clone()
+  all.insertBeforeHeader(message, message.first(HeaderId.via), above)
+  all.replace(viaStart, viaEnd, via)
+  return writeMessage(message, all, { requestUri })
+}

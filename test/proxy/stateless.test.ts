@@ -162,6 +162,7 @@ describe('RFC 3261 §16.11: stateless forwarding', () => {
 
     for (const branch of [
       'z9hG4bKguess',
+      'z9hG4bKs0.0000000000000000.0.0',
       'z9hG4bKs0.00000000000000000000000000000000.0',
       'z9hG4bKs9.x.0',
       'z9hG4bKs',
@@ -184,6 +185,20 @@ describe('RFC 3261 §16.11: stateless forwarding', () => {
       stand.receive(answer(sent, 200).replace('z9hG4bKcaller', 'z9hG4bKother'), bob)
       expect(stand.take()).toEqual([])
     })
+  })
+
+  it.each([...Array(16).keys()])('case 25: a branch with another digit at place %i is not ours', (place) => {
+    const stand = forwarding()
+    stand.receive(request({ method: 'OPTIONS' }))
+    const sent = stand.sent[0]?.text ?? ''
+    stand.take()
+    const [whole = '', digits = ''] = /z9hG4bKs0\.([0-9a-f]{16})/.exec(sent) ?? []
+    const other = digits[place] === '0' ? '1' : '0'
+    const forged = `z9hG4bKs0.${digits.slice(0, place)}${other}${digits.slice(place + 1)}`
+    stand.receive(answer(sent.replace(whole, forged), 200), bob)
+    expect(stand.take()).toEqual([])
+    stand.receive(answer(sent, 200), bob)
+    expect(stand.take()).toEqual([`200 ${caller}`])
   })
 
   it('a host name is looked up without waiting; the ACK leaves later', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it, test } from 'vitest'
-import { SipHash } from '../../src/runtime/sip-hash.ts'
+import { hexOf, isHexOf, SipHash } from '../../src/runtime/sip-hash.ts'
 
 const key = Uint8Array.from({ length: 16 }, (_, i) => i)
 
@@ -90,4 +90,15 @@ it('a number is four octets, the lowest first', () => {
 it('another key gives another tag; a key of another length is none', () => {
   expect(tagOf(new SipHash(key.map((octet) => octet ^ 1)), 'text')).not.toBe(tagOf(new SipHash(key), 'text'))
   expect(() => new SipHash(new Uint8Array(8))).toThrow(RangeError)
+})
+
+test('32 bits as eight digits, and known again', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.nat(31), (word, bit) => {
+      expect(hexOf(word)).toBe((word >>> 0).toString(16).padStart(8, '0'))
+      expect(isHexOf(`x${hexOf(word)}`, 1, word)).toBe(true)
+      expect(isHexOf(hexOf(word), 0, word ^ (1 << bit))).toBe(false)
+    }),
+  )
+  expect(isHexOf('1234567', 0, 0x1234567f)).toBe(false)
 })

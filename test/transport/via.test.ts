@@ -76,6 +76,35 @@ describe('received and rport: RFC 3261 §18.2.1, RFC 3581 §4', () => {
   })
 })
 
+describe('the short way and the long way', () => {
+  const vias = ['h', 'h:5070', '127.0.0.1:15411', '[::1]:5060'].flatMap((sentBy) =>
+    ['', ';rport', ';branch=x;rport', ';rport;branch="a;b" ;ttl=1', ' ;branch=x ;rport;maddr=m'].map(
+      (params) => sentBy + params,
+    ),
+  )
+
+  it.each(vias.flatMap((via) => [true, false].map((force) => [via, force] as const)))(
+    'agree about %s force %s',
+    (via, force) => {
+      for (const corrected of [correctedVia, answeredVia]) {
+        const short = corrected(request(`SIP/2.0/UDP ${via}`), flow, force)
+        // A name in capitals, or another parameter that begins with an r, is looked at one by one.
+        const capitals = via.replace('rport', 'RPORT')
+        expect(corrected(request(`SIP/2.0/UDP ${capitals};R`), flow, force).replace(/;R\b/, '')).toBe(short)
+      }
+    },
+  )
+
+  it.each(['h;rport;rport', 'h;received;rport', 'h;received=;branch=x', 'h; rport'])(
+    '%s leaves nothing twice',
+    (via) => {
+      const text = correctedVia(request(`SIP/2.0/UDP ${via}`), flow, false)
+      expect(text.match(/received/g)).toHaveLength(1)
+      expect(text.match(/;rport=15411/g) ?? []).toHaveLength(via.includes('rport') ? 1 : 0)
+    },
+  )
+})
+
 describe('where the response goes: RFC 3261 §18.2.2, RFC 3581 §4', () => {
   it.each([
     ['h:5070;branch=x', false, 5070],

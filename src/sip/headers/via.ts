@@ -37,6 +37,12 @@ export interface Via {
   /** Offsets within the message of this value: from the protocol name to before the comma or line end. */
   readonly start: number
   readonly end: number
+  /** Offset of the first semicolon, `end` if there is none. */
+  readonly paramsAt: number
+  /** Where an `rport` without a value ends, to be filled in; -1 if there is none. */
+  readonly rportEnd: number
+  /** No parameter begins with an r, but for that one `rport`: there is no `received` and no second of them. */
+  readonly isUnfilled: boolean
   /** True if the branch starts with the magic cookie of RFC 3261 §8.1.1.7 and has something after it. */
   readonly isRfc3261: boolean
 }
@@ -84,6 +90,9 @@ class ViaValue implements Via {
   maddr = ''
   start: number
   end: number
+  paramsAt: number
+  rportEnd = -1
+  isUnfilled = true
   isRfc3261 = false
   private readonly text: string
   private paramsStart = -1
@@ -94,6 +103,7 @@ class ViaValue implements Via {
     this.transport = transport
     this.start = start
     this.end = end
+    this.paramsAt = end
   }
 
   /** Few ask for them. */
@@ -103,6 +113,7 @@ class ViaValue implements Via {
 
   readParams(start: number): void {
     const { text, end } = this
+    this.paramsAt = start - 1
     this.paramsStart = start
     this.paramsEnd = end
     const isPlain = !hasQuotes(text, start, end)
@@ -124,12 +135,27 @@ class ViaValue implements Via {
     } else if (letter === letterM) {
       if (this.maddr === '') this.maddr = namedValue(text, start, stop, 'maddr', 'maddr=') ?? ''
     } else if (letter === letterR) {
-      if (this.rport === null) this.rport = portOf(namedValue(text, start, stop, 'rport', 'rport='))
-      if (this.received === '') {
-        this.received = hostWithoutBrackets(namedValue(text, start, stop, 'received', 'received=') ?? '')
-      }
+      this.readHopParam(start, stop)
     }
   }
+
+  /** RFC 3581 §3: what is for the next hop to fill in, or was filled in. */
+  private readHopParam(start: number, stop: number): void {
+    const { text } = this
+    if (this.isUnfilled && this.rport === null && isBareRport(text, start, stop)) {
+      this.rport = 0
+      this.rportEnd = stop
+      return
+    }
+    this.isUnfilled = false
+    if (this.rport === null) this.rport = portOf(namedValue(text, start, stop, 'rport', 'rport='))
+    if (this.received === '')
+      this.received = hostWithoutBrackets(namedValue(text, start, stop, 'received', 'received=') ?? '')
+  }
+}
+
+function isBareRport(text: string, start: number, stop: number): boolean {
+  return stop - start === 5 && text.startsWith(';rport', start - 1)
 }
 
 const letterB = 0x62
@@ -188,6 +214,8 @@ function readSentBy(via: ViaValue, text: string, hostStart: number, offset: numb
   }
   via.start += offset
   via.end += offset
+  via.paramsAt += offset
+  if (via.rportEnd !== -1) via.rportEnd += offset
   return via
 }
 
