@@ -71,26 +71,75 @@ interface Meta {
   transaction: bigint
 }
 
+/**
+ * Level by level, and within a level in the order of the file, many pages with one read: a page at a time, a store of a
+ * million bindings took 550 ms, and this takes 200.
+ */
 function faultOfTrees(file: number, size: number): string | null {
   const meta = newestMeta(file, size)
   if (typeof meta === 'string') return meta
-  const page = Buffer.alloc(meta.pageBytes)
+  const reader = new PageReader(file, meta.pageBytes)
   const pageCount = Math.floor(size / meta.pageBytes)
-  const pending = meta.roots.filter((root) => root !== noPage)
   let budget = pageCount
-  for (let root = pending.pop(); root !== undefined; root = pending.pop()) {
-    if (budget-- < 0) return 'its pages refer to each other in a circle'
-    if (root >= BigInt(pageCount)) return `page ${root} lies beyond the end of the file (${pageCount} pages)`
-    const number = Number(root)
-    if (readSync(file, page, 0, meta.pageBytes, number * meta.pageBytes) < meta.pageBytes) {
-      return `page ${number} cannot be read`
+  let level = pagesOf(meta.roots.filter((root) => root !== noPage).map(Number))
+  while (level.length > 0) {
+    const next: number[] = []
+    for (const number of level) {
+      if (budget-- < 0) return 'its pages refer to each other in a circle'
+      if (number >= pageCount) return `page ${number} lies beyond the end of the file (${pageCount} pages)`
+      const page = reader.page(number)
+      if (page === null) return `page ${number} cannot be read`
+      if (page.readUInt32LE(0) + page.readUInt32LE(4) * 0x1_0000_0000 !== number) {
+        return `page ${number} is not what it should be`
+      }
+      const fault = collectChildren(page, number, pageCount, next)
+      if (fault !== null) return fault
     }
-    if (page.readBigUInt64LE(0) !== root) return `page ${number} is not what it should be`
-    const fault = collectChildren(page, number, pageCount, pending)
-    if (fault !== null) return fault
+    level = pagesOf(next)
   }
   return null
 }
+
+function pagesOf(numbers: number[]): Float64Array {
+  return Float64Array.from(numbers).sort()
+}
+
+/** Pages in ascending order: each read takes along what lies behind the page that is asked for. */
+class PageReader {
+  readonly #file: number
+  readonly #pageBytes: number
+  readonly #chunk: Buffer
+  #first = 0
+  #count = 0
+  /** The last page was next to the one before: those after it are worth reading too. */
+  #isDense = false
+
+  constructor(file: number, pageBytes: number) {
+    this.#file = file
+    this.#pageBytes = pageBytes
+    this.#chunk = Buffer.allocUnsafe(Math.max(pageBytes, chunkBytes))
+  }
+
+  /** Valid until the next one; null if it cannot be read. */
+  page(number: number): Buffer | null {
+    const pageBytes = this.#pageBytes
+    if (number < this.#first || number >= this.#first + this.#count) {
+      const gap = number - (this.#first + this.#count)
+      this.#isDense = gap >= 0 && gap < denseGap
+      const wanted = this.#isDense ? this.#chunk.length : pageBytes
+      const got = readSync(this.#file, this.#chunk, 0, wanted, number * pageBytes)
+      this.#first = number
+      this.#count = Math.floor(got / pageBytes)
+      if (this.#count === 0) return null
+    }
+    const start = (number - this.#first) * pageBytes
+    return this.#chunk.subarray(start, start + pageBytes)
+  }
+}
+
+/** Octets of a read, and pages that may be skipped between two of one read. */
+const chunkBytes = 262_144
+const denseGap = 32
 
 function newestMeta(file: number, size: number): Meta | string {
   const first = Buffer.alloc(160)
@@ -115,7 +164,7 @@ function parseMeta(page: Buffer): Meta | string {
   }
 }
 
-function collectChildren(page: Buffer, number: number, pageCount: number, into: bigint[]): string | null {
+function collectChildren(page: Buffer, number: number, pageCount: number, into: number[]): string | null {
   const flags = page.readUInt16LE(18)
   if ((flags & fixedLeafPage) !== 0) return null
   if ((flags & overflowPage) !== 0) {
@@ -127,20 +176,23 @@ function collectChildren(page: Buffer, number: number, pageCount: number, into: 
   for (let i = 0; i < nodeCount; i++) {
     const node = headerBytes + page.readUInt16LE(headerBytes + 2 * i)
     if (node + nodeHeaderBytes > page.length) return `page ${number} has a node outside of it`
-    const child = (flags & branchPage) === 0 ? childOfLeaf(page, node) : BigInt(page.readUIntLE(node, 6))
-    if (child === null) return `page ${number} has a record outside of it`
-    if (child !== noPage) into.push(child)
+    const child = (flags & branchPage) === 0 ? childOfLeaf(page, node) : page.readUIntLE(node, 6)
+    if (child === outside) return `page ${number} has a record outside of it`
+    if (child !== none) into.push(child)
   }
   return null
 }
 
-/** The page that a leaf's record refers to (a long record, a tree of its own); `noPage` if it has it all here. */
-function childOfLeaf(page: Buffer, node: number): bigint | null {
+/** The page that a leaf's record refers to (a long record, a tree of its own); `none` if it has it all here. */
+function childOfLeaf(page: Buffer, node: number): number {
   const flags = page.readUInt16LE(node + 4)
+  if ((flags & (treeNode | overflowNode)) === 0) return none
   const data = node + nodeHeaderBytes + page.readUInt16LE(node + 6)
-  if ((flags & treeNode) !== 0) {
-    return data + treeRootOffset + 8 > page.length ? null : page.readBigUInt64LE(data + treeRootOffset)
-  }
-  if ((flags & overflowNode) === 0) return noPage
-  return data + 8 > page.length ? null : page.readBigUInt64LE(data)
+  const at = (flags & treeNode) !== 0 ? data + treeRootOffset : data
+  if (at + 8 > page.length) return outside
+  const child = page.readBigUInt64LE(at)
+  return child === noPage ? none : Number(child)
 }
+
+const none = -1
+const outside = -2
