@@ -66,7 +66,10 @@ export async function generate(stand: Stand, load: Load): Promise<Report> {
   ]
   args.push('-S', callerSockets, '-U', stand.calleePort, '-P', 0, '-n', load.requests, '-k', load.users)
   args.push(...load.play, ...pace, '-T', load.secondsMax ?? 600)
-  const { stdout } = await promisify(execFile)('taskset', args.map(String), { encoding: 'latin1' })
+  const played = promisify(execFile)('taskset', args.map(String), { encoding: 'latin1' })
+  const { stdout } = await played.catch((error) => {
+    throw new Error(`sipgen: ${error.stderr.trim() || error.message}`)
+  })
   return JSON.parse(stdout)
 }
 
