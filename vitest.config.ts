@@ -11,9 +11,27 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['test/**/*.test.ts', 'plugins/**/*.test.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    benchmark: { include: ['bench/micro/**/*.bench.ts'] },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'all',
+          include: ['test/**/*.test.ts', 'plugins/**/*.test.ts'],
+          benchmark: { include: ['bench/micro/**/*.bench.ts'] },
+        },
+      },
+      {
+        // Every ladder once more, with a router of two workers.
+        extends: true,
+        test: {
+          name: 'workers',
+          include: ['test/ladders/**/*.test.ts'],
+          setupFiles: ['test/ladders/workers.ts'],
+          benchmark: { include: [] },
+        },
+      },
+    ],
   },
 })

@@ -271,6 +271,12 @@ export default definePlugin({
     const methods = new Set(params.methods.split(/[|,\s]+/))
     const forgetOn = readForgetOn(params.forget_on)
     const sightings = new Sightings()
+    const { workers, sockets } = host
+    workers.onTold(sightingTopic, (value) => {
+      const [aor, socketIndex, address, port, bytes, seenAt] = value as ToldSighting
+      const socket = sockets.sockets[socketIndex]
+      if (socket !== undefined) sightings.note(aor, { socket, address, port }, bytes, seenAt)
+    })
     const usesDelegates = params.delegates.length + params.delegate.length > 0
     const pinholeOf = (address: string) => ruleFor(sources, address)?.pinhole ?? pinhole
     const delegate = registrar?.delegate
@@ -398,7 +404,10 @@ export default definePlugin({
       const user = uri === undefined ? null : userOf(uri, aorRules)
       if (user !== null && isUnicast(flow.address)) {
         const host = aorRules.useDomain ? domainOf(mapping, message.requestUri) : ''
-        sightings.note(host === '' ? user : `${user}@${host}`, flow, message.text.length, now)
+        const aor = host === '' ? user : `${user}@${host}`
+        sightings.note(aor, flow, message.text.length, now)
+        const { socket, address, port } = flow
+        workers.tell(sightingTopic, [aor, socket.index, address, port, message.text.length, now])
       }
     }
 
@@ -410,6 +419,18 @@ export default definePlugin({
     }
   },
 })
+
+/** What another worker has seen: address-of-record, flow, octets, when. */
+const sightingTopic = 'learn.sighting'
+
+type ToldSighting = [
+  aor: string,
+  socketIndex: number,
+  address: string,
+  port: number,
+  bytes: number,
+  seenAt: number,
+]
 
 /** Milliseconds: how often a flow's last packet is worth telling the store. */
 const storedEvery = 10_000

@@ -7,6 +7,7 @@ import {
   parseNameAddr,
   type Target,
 } from '../../src/plugin/index.ts'
+import type { OutboxPeers } from './peers.ts'
 import type { Entry, Outbox, StoredMessage } from './queue.ts'
 
 /**
@@ -28,15 +29,22 @@ export class Delivery {
   readonly #host: PluginHost
   readonly #outbox: Outbox
   readonly #listener: DeliveryListener
+  readonly #peers: OutboxPeers | null
   /** Recipients with a message under way. */
   readonly #busy = new Set<string>()
   /** How often a message was refused; gone with the message, however it goes. */
   readonly #rejections = new WeakMap<Entry, number>()
 
-  constructor(host: PluginHost, outbox: Outbox, listener: DeliveryListener) {
+  constructor(
+    host: PluginHost,
+    outbox: Outbox,
+    listener: DeliveryListener,
+    peers: OutboxPeers | null = null,
+  ) {
     this.#host = host
     this.#outbox = outbox
     this.#listener = listener
+    this.#peers = peers
   }
 
   drain(aor: string, location: Location): DrainOutcome {
@@ -45,6 +53,10 @@ export class Delivery {
     if (this.#busy.has(aor)) return 'draining'
     const binding = provenBinding(location.of(aor), this.#host.clock.now())
     if (binding === null) return 'unreachable'
+    if (this.#peers !== null && !this.#peers.isInCharge(aor)) {
+      this.#peers.askToDrain(aor, location.name)
+      return 'draining'
+    }
     const message = this.#outbox.read(entry)
     if (message === undefined) {
       this.#outbox.remove(entry)

@@ -13,6 +13,7 @@ import {
 import type { RegistrarExports } from '../registrar/exports.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
 import { Delivery } from './delivery.ts'
+import { OutboxPeers } from './peers.ts'
 import { type Entry, Outbox, type StoredMessage } from './queue.ts'
 
 export default definePlugin({
@@ -113,15 +114,22 @@ export default definePlugin({
       bytesPerAorMax: params.max_bytes,
       bytesMax: params.max_total_bytes,
     }
-    const outbox = new Outbox(host.openTable<StoredMessage>('outbox'), bounds, host.clock, host.log)
+    const peers = host.workers.count > 1 ? new OutboxPeers(host.workers) : null
+    const outbox = new Outbox(host.openTable<StoredMessage>('outbox'), bounds, host.clock, host.log, peers)
     const events = host.metrics.counter('viaduct_outbox_events_total', 'What became of messages.', ['event'])
-    host.metrics.gauge('viaduct_outbox_messages', 'Messages that wait.', () => outbox.count)
-    host.metrics.gauge('viaduct_outbox_bytes', 'Octets that wait.', () => outbox.bytes)
-    const delivery = new Delivery(host, outbox, (event, entry, statusCode) => {
-      events.add(1, event)
-      host.log.debug({ aor: entry.aor, statusCode }, `outbox: ${event}`)
-      if (event === 'delivered') runEvent(host, 'outbox:delivered')
-    })
+    host.metrics.gauge('viaduct_outbox_messages', 'Messages that wait.', () => outbox.count, true)
+    host.metrics.gauge('viaduct_outbox_bytes', 'Octets that wait.', () => outbox.bytes, true)
+    const delivery = new Delivery(
+      host,
+      outbox,
+      (event, entry, statusCode) => {
+        events.add(1, event)
+        host.log.debug({ aor: entry.aor, statusCode }, `outbox: ${event}`)
+        if (event === 'delivered') runEvent(host, 'outbox:delivered')
+      },
+      peers,
+    )
+    peers?.follow(outbox, (aor, table) => delivery.drain(aor, usrloc.table(table)))
     outbox.restore()
     host.every(1_000, () => {
       for (const entry of outbox.expire()) {

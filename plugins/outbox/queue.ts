@@ -1,4 +1,5 @@
 import { type Clock, ExpiryQueue, type Log, type Table } from '../../src/plugin/index.ts'
+import type { OutboxPeers } from './peers.ts'
 
 /**
  * Messages that wait for their recipients, in order, in a durable table. In memory is only what the bounds and the
@@ -41,17 +42,27 @@ export class Outbox {
   readonly #clock: Clock
   readonly #log: Log
   readonly #bounds: QueueBounds
+  /** Null where there is one worker. */
+  readonly #peers: OutboxPeers | null
   readonly #byAor = new Map<string, Entry[]>()
   readonly #expiry: ExpiryQueue<Entry>
   #bytes = 0
   #count = 0
-  #lastKey = 0
+  #lastKey: number
 
-  constructor(table: Table<StoredMessage>, bounds: QueueBounds, clock: Clock, log: Log) {
+  constructor(
+    table: Table<StoredMessage>,
+    bounds: QueueBounds,
+    clock: Clock,
+    log: Log,
+    peers: OutboxPeers | null = null,
+  ) {
     this.#table = table
     this.#bounds = bounds
     this.#clock = clock
     this.#log = log
+    this.#peers = peers
+    this.#lastKey = peers?.workers.index ?? 0
     this.#expiry = new ExpiryQueue(clock.now(), (entry) => entry.expiresAt)
   }
 
@@ -71,7 +82,9 @@ export class Outbox {
     return this.#byAor.get(aor) ?? []
   }
 
+  /** Undefined also for what another worker has removed, or has stored just now: then it will be there soon. */
   read(entry: Entry): StoredMessage | undefined {
+    if (this.#peers !== null) this.#table.refresh?.()
     return this.#table.get(entry.key)
   }
 
@@ -109,6 +122,18 @@ export class Outbox {
       this.#forget(entry)
       throw error
     }
+    this.#peers?.tellKept(entry)
+  }
+
+  /** Another worker has stored it. */
+  receive(entry: Entry): void {
+    if (!this.of(entry.aor).some(({ key }) => key === entry.key)) this.#note(entry)
+  }
+
+  /** Another worker has removed it. */
+  receiveGone(aor: string, key: string): void {
+    const entry = this.of(aor).find((one) => one.key === key)
+    if (entry !== undefined) this.#forget(entry)
   }
 
   /** Told before it is sent: after a crash the recipient may get it a second time, and is told so. */
@@ -123,13 +148,18 @@ export class Outbox {
   remove(entry: Entry): void {
     this.#forget(entry)
     this.#erase(entry.key)
+    this.#peers?.tellGone(entry)
   }
 
-  /** Takes out what has expired. */
+  /** Takes out what has expired. Where there are several workers, of those whose task it is to say so. */
   expire(): readonly Entry[] {
     const due = this.#expiry.due(this.#clock.now()).filter((entry) => this.of(entry.aor).includes(entry))
-    for (const entry of due) this.remove(entry)
-    return due
+    const ours = due.filter(({ aor }) => this.#peers?.isInCharge(aor) ?? true)
+    for (const entry of due) {
+      if (ours.includes(entry)) this.remove(entry)
+      else this.#forget(entry)
+    }
+    return ours
   }
 
   #note(entry: Entry): void {
@@ -158,9 +188,14 @@ export class Outbox {
     })
   }
 
-  /** Sorts by recipient, then by time: octets as hexadecimal digits, then microseconds that never repeat. */
+  /**
+   * Sorts by recipient, then by time: octets as hexadecimal digits, then microseconds that never repeat, nor are
+   * another worker's.
+   */
   #newKey(aor: string): string {
-    this.#lastKey = Math.max(this.#lastKey + 1, this.#clock.wall() * 1000)
+    const { index, count } = this.#peers?.workers ?? { index: 0, count: 1 }
+    const now = Math.floor((this.#clock.wall() * 1000) / count) * count + index
+    this.#lastKey = Math.max(this.#lastKey + count, now)
     return `${Buffer.from(aor, 'latin1').toString('hex')}/${this.#lastKey.toString().padStart(17, '0')}`
   }
 }

@@ -1,5 +1,5 @@
 import { type Server, type ServerOptions, startServer } from '../server.ts'
-import { privateRegions } from '../store/region.ts'
+import type { OpenRegion, Region } from '../store/region.ts'
 import type { Store } from '../store/table.ts'
 import { memoryLinks } from '../worker/memory-link.ts'
 import { seededRandom } from './random.ts'
@@ -17,8 +17,8 @@ export async function startRouter(options: RouterOptions): Promise<Server> {
   const count = options.workers ?? 1
   if (count === 1) return await startServer(options)
   const { clock, random } = options
-  const links = memoryLinks(count, clock)
-  const regions = privateRegions()
+  const links = memoryLinks(count)
+  const regions = regionsInOneThread()
   const store = sharedStore(
     typeof options.store === 'function' ? await options.store() : options.store,
     count,
@@ -94,5 +94,27 @@ function sharedStore(store: Store, users: number): Store {
       left -= 1
       if (left === 0) await store.close()
     },
+  }
+}
+
+/** As workers share them; within one thread nobody can meet anybody else in a locked section. */
+function regionsInOneThread(): OpenRegion {
+  const regions = new Map<string, Region>()
+  return (name, bytesMax) => {
+    const existing = regions.get(name)
+    if (existing !== undefined) return existing
+    const buffer = new SharedArrayBuffer(0, { maxByteLength: bytesMax })
+    const created: Region = {
+      buffer,
+      grow(byteLength) {
+        if (byteLength > bytesMax) return false
+        if (byteLength > buffer.byteLength) buffer.grow(byteLength)
+        return true
+      },
+      lock() {},
+      unlock() {},
+    }
+    regions.set(name, created)
+    return created
   }
 }

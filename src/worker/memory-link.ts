@@ -1,12 +1,11 @@
-import type { Clock } from '../runtime/clock.ts'
 import type { Link, LinkReceiver } from './link.ts'
 
 /**
- * Links between workers that live in one thread: for ladders. What passes waits for the next turn of the clock, which
- * takes no time.
+ * Links between workers that live in one thread: for ladders. What passes arrives once everything that runs now has
+ * ended; no time passes.
  */
-export function memoryLinks(count: number, clock: Clock): Link[] {
-  const links = Array.from({ length: count }, (_, index) => new MemoryLink(index, count, clock))
+export function memoryLinks(count: number): Link[] {
+  const links = Array.from({ length: count }, (_, index) => new MemoryLink(index, count))
   for (const link of links) link.others = links
   return links
 }
@@ -15,14 +14,12 @@ class MemoryLink implements Link {
   readonly index: number
   readonly count: number
   others: readonly MemoryLink[] = []
-  readonly #clock: Clock
   #receiver: LinkReceiver | null = null
   #arrived: ((receiver: LinkReceiver) => void)[] = []
 
-  constructor(index: number, count: number, clock: Clock) {
+  constructor(index: number, count: number) {
     this.index = index
     this.count = count
-    this.#clock = clock
   }
 
   passDatagram(
@@ -58,6 +55,6 @@ class MemoryLink implements Link {
 
   arrive(hand: (receiver: LinkReceiver) => void): void {
     this.#arrived.push(hand)
-    this.#clock.schedule(0, () => this.catchUp())
+    queueMicrotask(() => this.catchUp())
   }
 }
