@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { silentLog } from '../../src/runtime/log.ts'
@@ -65,5 +67,50 @@ test('row 56: a file that was cut off is moved aside instead of ending the proce
   const table = store.open<number>('t')
   expect([...table.entries()]).toEqual([])
   await table.put('k', 1)
+  await store.close()
+})
+
+/** As the workers of one router: each opens the directory, and the lock is about other processes only. */
+const thread = `
+  import { parentPort, workerData } from 'node:worker_threads'
+  const { openStore } = await import('${new URL('../../src/store/open-store.ts', import.meta.url).href}')
+  const { silentLog } = await import('${new URL('../../src/runtime/log.ts', import.meta.url).href}')
+  const { systemClock } = await import('${new URL('../../src/runtime/clock.ts', import.meta.url).href}')
+  const store = await openStore({ directory: workerData.directory, log: silentLog, clock: systemClock() })
+  const table = store.open('t')
+  parentPort.on('message', async ({ write, read, close }) => {
+    if (write) await Promise.all(write.map((key) => table.put(key, { key })))
+    table.refresh()
+    parentPort.postMessage({ missing: (read ?? []).filter((key) => table.get(key)?.key !== key), count: table.count })
+    if (!close) return
+    await store.close()
+    parentPort.close()
+  })
+`
+
+test('threads of one process share a directory, and see what each has committed', async () => {
+  const store = await openStore({ directory, log: silentLog, clock: systemClock() })
+  const table = store.open<{ key: string }>('t')
+  const worker = new Worker(thread, { eval: true, workerData: { directory } })
+  const ask = async (question: object) => {
+    worker.postMessage(question)
+    const [answer] = await once(worker, 'message')
+    return answer as { missing: string[]; count: number }
+  }
+  const names = (from: string) => Array.from({ length: 500 }, (_, i) => `${from}${i}`)
+  // At the same time, so that their commits take turns.
+  const [, theirs] = await Promise.all([
+    Promise.all(names('ours').map((key) => table.put(key, { key }))),
+    ask({ write: names('theirs') }),
+  ])
+  expect(theirs.missing).toEqual([])
+  table.refresh?.()
+  for (const key of names('theirs')) expect(table.get(key)).toEqual({ key })
+  expect(await ask({ read: [...names('ours'), ...names('theirs')] })).toEqual({ missing: [], count: 1_000 })
+  const left = once(worker, 'exit')
+  worker.postMessage({ close: true })
+  await left
+  await table.put('after', { key: 'after' })
+  expect(table.count).toBe(1_001)
   await store.close()
 })
