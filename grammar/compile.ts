@@ -2,7 +2,8 @@ import type { RouteBlock } from './ast.ts'
 import { checkScript } from './check.ts'
 import type { ModuleDeclaration, RouteKind } from './declarations.ts'
 import type { Diagnostic } from './diagnostics.ts'
-import { emitProgram } from './emit.ts'
+import { type EmittedProgram, emitProgram } from './emit.ts'
+import { analyseFlow } from './flow.ts'
 import { LateValueStore, linkProgram } from './link.ts'
 import { type ParsedFile, parseFile } from './parse.ts'
 import type {
@@ -125,13 +126,16 @@ function makeProgram(
 ): Program {
   const { tables } = resolver
   const late = new LateValueStore(tables)
-  const accesses: ResolvedExpression[] = []
+  /** What is evaluated outside of routes sees only the $var that are not some route's own. */
+  const outside: ResolvedExpression[] = []
   const values: ModuleParameter[] = parameters.map(({ module, name, value, span }) => {
     if (typeof value !== 'object') return { module, name, value, span }
-    if ('access' in value) accesses.push(value.access.target)
+    outside.push('access' in value ? value.access.target : value.format)
     return { module, name, value: late.add(value), span }
   })
-  const emitted = emitProgram(routes, tables, accesses)
+  const { isAsync } = analyseFlow(routes, tables.slotNames.length, outside)
+  let emitted: EmittedProgram | null = null
+  const emit = () => (emitted ??= emitProgram(routes, tables, outside))
   const program: Program = {
     ...settings,
     modules: file.modules,
@@ -139,38 +143,45 @@ function makeProgram(
     routes: routes.map(({ kind, name, span }, index) => ({
       kind,
       name,
-      isAsync: emitted.flow.isAsync[index] === true,
+      isAsync: isAsync[index] === true,
       span,
     })),
-    variableSlots: tables.slotNames.length,
+    get variableSlots() {
+      return emit().placeCount
+    },
     defines: file.defines,
     places: tables.places,
     functions: tables.functions,
     variables: tables.variables,
-    code: emitted.code,
-    sourceMap: emitted.sourceMap,
+    get code() {
+      return emit().code
+    },
+    get sourceMap() {
+      return emit().sourceMap
+    },
     files: file.files,
-    compileFormat: (text) => compileFormat(text, resolver, late),
+    compileFormat(text) {
+      const format = resolveLateFormat(text, resolver)
+      if (typeof format === 'string') return format
+      if (emitted !== null) throw new Error('formats are compiled before the script is emitted')
+      outside.push(format)
+      return late.add({ format }) as (context: never) => string
+    },
     link(linkage) {
       late.bind(linkage)
-      return linkProgram(program, emitted.evaluatedMap, tables, linkage)
+      return linkProgram(program, emit().evaluatedMap, tables, linkage)
     },
   }
   return program
 }
 
 /** A format string that is not in a route: `log_prefix`, a table of extra fields. */
-function compileFormat(
-  text: string,
-  resolver: Resolver,
-  late: LateValueStore,
-): ((context: never) => string) | string {
+function resolveLateFormat(text: string, resolver: Resolver): ResolvedExpression | string {
   const report = new Report()
   const nowhere: Span = { file: '', start: 0, end: 0, line: 1, column: 1 }
   const format = resolveFormat({ ...resolver, report }, writtenText(text, nowhere))
   const [problem] = report.diagnostics
-  if (problem !== undefined) return problem.message
-  return late.add({ format }) as (context: never) => string
+  return problem === undefined ? format : problem.message
 }
 
 /** Modules that have no effect, or that need another one. */

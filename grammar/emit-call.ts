@@ -6,6 +6,7 @@ import {
   type ResolvedArgument,
   type ResolvedCall,
   type ResolvedExpression,
+  type ResolvedRoute,
   type ResolvedRouteCall,
 } from './resolved.ts'
 import type { Tables } from './tables.ts'
@@ -16,12 +17,23 @@ import type { Tables } from './tables.ts'
 export interface Names {
   readonly tables: Tables
   readonly flow: Flow
+  readonly routes: readonly ResolvedRoute[]
   /** JavaScript's name of a route[NAME]; undefined if there is none. */
   readonly routeNamed: ReadonlyMap<string, { readonly functionName: string; readonly index: number }>
   /** How a linked variable is written: `v3`, or `variables[3]` where it is bound late. */
   readonly variable: (reference: number) => string
   /** Lines that stand above the routes: variables and formats that are handed to functions. */
   readonly hoisted: string[]
+}
+
+export function isLocal({ flow }: Names, slot: number): boolean {
+  return (flow.slots.localTo[slot] ?? -1) !== -1
+}
+
+/** `$var(path)` is `$path`; a name that JavaScript could not read has its number. */
+export function localName({ tables }: Names, slot: number): string {
+  const name = tables.slotNames[slot] ?? ''
+  return /^[A-Za-z_]\w*$/.test(name) ? `$${name}` : `$${slot}`
 }
 
 /** What calls need of the printing of expressions. */

@@ -1,5 +1,13 @@
 import type { Value } from './declarations.ts'
-import { functionCall, literal, type Names, type Operands, routeCall } from './emit-call.ts'
+import {
+  functionCall,
+  isLocal,
+  literal,
+  localName,
+  type Names,
+  type Operands,
+  routeCall,
+} from './emit-call.ts'
 import {
   Kind,
   kindsOf,
@@ -33,18 +41,18 @@ export class ExpressionEmitter implements Operands {
   calls = false
   /** The code reads or writes a linked variable. */
   touches = false
+  /** Some code of the route needs `s`, the places of $var that all routes share. */
+  sharesSlots = false
   /** Highest number of temporaries that any expression of the route needs. */
   temporaries = 0
 
   readonly #names: Names
   /** Outside of routes there are no temporaries, and no name for the array of $var slots. */
   readonly #isInRoute: boolean
-  readonly #slots: string
 
   constructor(names: Names, where: 'route' | 'outside') {
     this.#names = names
     this.#isInRoute = where === 'route'
-    this.#slots = where === 'outside' ? 'c.vars' : 's'
   }
 
   /** Before each statement. */
@@ -104,7 +112,7 @@ export class ExpressionEmitter implements Operands {
   assignment(assignment: ResolvedAssignment): string {
     const { target } = assignment
     const value = this.assignedValue(assignment)
-    if (target.op === 'slot') return `(${this.#slots}[${target.slot}] = ${value}, true)`
+    if (target.op === 'slot') return `(${this.slot(target.slot)} = ${value}, true)`
     if (target.op === 'named-slot') return `writeSlot(c, ${this.text(target.name)}, ${value})`
     return this.#write(target, value)
   }
@@ -135,7 +143,7 @@ export class ExpressionEmitter implements Operands {
   }
 
   #writeValue(target: ResolvedExpression): string {
-    if (target.op === 'slot') return `(${this.#slots}[${target.slot}] = value ?? 0, true)`
+    if (target.op === 'slot') return `(${this.slot(target.slot)} = value ?? 0, true)`
     if (target.op === 'named-slot') return `writeSlot(c, ${this.text(target.name)}, value)`
     if (target.op === 'variable' && target.declaration.assignable) return this.#write(target, 'value')
     return 'false'
@@ -143,6 +151,14 @@ export class ExpressionEmitter implements Operands {
 
   #outsideOfRoutes(): ExpressionEmitter {
     return new ExpressionEmitter(this.#names, 'outside')
+  }
+
+  /** A $var: a local of the route's function, or a place that all routes of the run share. */
+  slot(slot: number): string {
+    if (!this.#isInRoute) return `c.vars[${slot}]`
+    if (isLocal(this.#names, slot)) return localName(this.#names, slot)
+    this.sharesSlots = true
+    return `s[${slot}]`
   }
 
   hoist(code: string): string {
@@ -160,7 +176,7 @@ export class ExpressionEmitter implements Operands {
       case 'constant':
         return constantCode(expression.value)
       case 'slot':
-        return this.#typed(`${this.#slots}[${expression.slot}]`, expression)
+        return this.#typed(this.slot(expression.slot), expression)
       case 'named-slot':
         return { text: `readSlot(c, ${this.text(expression.name)})`, form: 'value' }
       case 'rc':

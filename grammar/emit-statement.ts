@@ -1,4 +1,4 @@
-import { literal, type Names } from './emit-call.ts'
+import { literal, localName, type Names } from './emit-call.ts'
 import { ExpressionEmitter } from './emit-expression.ts'
 import type {
   ResolvedExpression,
@@ -58,16 +58,29 @@ class RouteEmitter {
     this.#lines.block(
       head,
       () => {
-        this.#lines.add('const s = c.vars')
+        const shared = this.#lines.reserve()
+        this.#declareLocals(route)
         const temporaries = this.#lines.reserve()
         this.#sequence(route.body, returning)
         const count = this.#expressions.temporaries
         if (count > 0) {
           temporaries(`let ${Array.from({ length: count }, (_, index) => `t${index}`).join(', ')}`)
         }
+        if (this.#expressions.sharesSlots) shared('const s = c.vars')
       },
       route.span,
     )
+  }
+
+  /** `let $path, $i = 0`: a $var begins as 0, which does not show if it is assigned before it is read. */
+  #declareLocals(route: ResolvedRoute): void {
+    const { slots } = this.#names.flow
+    const index = this.#names.routes.indexOf(route)
+    const declared = slots.localTo.flatMap((owner, slot) => {
+      if (owner !== index) return []
+      return [localName(this.#names, slot) + (slots.isAssignedFirst[slot] ? '' : ' = 0')]
+    })
+    if (declared.length > 0) this.#lines.add(`let ${declared.join(', ')}`)
   }
 
   /** What stands behind return, exit, drop or break is never reached, and not printed. */
@@ -135,7 +148,7 @@ class RouteEmitter {
     const expressions = this.#expressions
     const isSlot = assignment.target.op === 'slot'
     const code = isSlot
-      ? `s[${assignment.target.slot}] = ${expressions.assignedValue(assignment)}`
+      ? `${expressions.slot(assignment.target.slot)} = ${expressions.assignedValue(assignment)}`
       : expressions.assignment(assignment)
     this.#at(statement, assignment.text)
     if (mode.kind === 'none' || isSlot) {

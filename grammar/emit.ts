@@ -10,7 +10,8 @@ import type { Tables } from './tables.ts'
  * The program as JavaScript: the body of a function of (functions, variables, constants, host, operators) that
  * returns the routes as an array. One function per route; names:
  *
- *   f3 function, v3 variable, k3 constant, h3 hoisted object, t3 and l3 temporaries, s the $var slots, c the context
+ *   f3 function, v3 variable, k3 constant, h3 hoisted object, t3 and l3 temporaries, c the context,
+ *   $path a $var that one route alone uses, s[3] any other (slots.ts)
  */
 export interface EmittedProgram {
   readonly code: string
@@ -18,6 +19,8 @@ export interface EmittedProgram {
   /** The map as a debugger needs it, since `new Function` puts lines above the code. */
   readonly evaluatedMap: string
   readonly flow: Flow
+  /** How many places `context.vars` needs. */
+  readonly placeCount: number
 }
 
 /** Lines that `new Function` puts above its body. */
@@ -64,13 +67,14 @@ const operatorNames = [
 export function emitProgram(
   routes: readonly ResolvedRoute[],
   tables: Tables,
-  accesses: readonly ResolvedExpression[],
+  outside: readonly ResolvedExpression[],
 ): EmittedProgram {
-  const flow = analyseFlow(routes, tables.slotNames.length, accesses)
+  const flow = analyseFlow(routes, tables.slotNames.length, outside)
   const functionNames = nameRoutes(routes)
   const names: Names = {
     tables,
     flow,
+    routes,
     routeNamed: namedRoutes(routes, functionNames),
     variable: (reference) => `v${reference}`,
     hoisted: [],
@@ -90,6 +94,7 @@ export function emitProgram(
     sourceMap: lines.sourceMap(),
     evaluatedMap: lines.sourceMap(linesOfFunctionHead),
     flow,
+    placeCount: flow.slots.localTo.lastIndexOf(-1) + 1,
   }
 }
 
@@ -103,7 +108,8 @@ export function emitLateValue(
 ): string {
   const names: Names = {
     tables,
-    flow: { isAsync: [], isRecursive: [], slotKinds: [], dynamicIsAsync: false },
+    flow: nothingKnown,
+    routes: [],
     routeNamed: new Map(),
     variable: (reference) => `variables[${reference}]`,
     hoisted: [],
@@ -117,6 +123,15 @@ export function emitLateValue(
   for (const [index, code] of names.hoisted.entries()) lines.add(`const h${index} = ${code}`)
   lines.add(`return ${result}`)
   return lines.code
+}
+
+/** Outside of routes. */
+const nothingKnown: Flow = {
+  isAsync: [],
+  isRecursive: [],
+  slotKinds: [],
+  slots: { localTo: [], isAssignedFirst: [] },
+  dynamicIsAsync: false,
 }
 
 function emitHead(lines: CodeLines, { tables, hoisted, routeNamed }: Names): void {

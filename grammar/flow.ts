@@ -1,4 +1,6 @@
 import { Kind, kindsOf, type ResolvedExpression, type ResolvedRoute } from './resolved.ts'
+import { planSlots, type SlotPlan } from './slots.ts'
+import { visit } from './visit.ts'
 
 /**
  * What is known about the whole script before it is printed: which routes may have to wait, which may reach
@@ -10,6 +12,7 @@ export interface Flow {
   /** The route may call itself, directly or not, or is called by a name known at run time only. */
   readonly isRecursive: readonly boolean[]
   readonly slotKinds: readonly number[]
+  readonly slots: SlotPlan
   /** True if a call by a name known at run time may have to wait. */
   readonly dynamicIsAsync: boolean
 }
@@ -21,24 +24,14 @@ export function analyseFlow(
 ): Flow {
   const calls = routes.map((route) => findCalls(route, routes))
   const isAsync = colourAsync(calls)
+  const isRecursive = routes.map((_, index) => reaches(calls, index, index))
+  const slots = planSlots(routes, slotCount, isRecursive, accesses)
   return {
     isAsync,
-    isRecursive: routes.map((_, index) => reaches(calls, index, index)),
-    slotKinds: inferSlotKinds(routes, slotCount, accesses),
+    isRecursive,
+    slotKinds: inferSlotKinds(routes, slots, accesses),
+    slots,
     dynamicIsAsync: routes.some((route, index) => isNamedRequest(route) && isAsync[index] === true),
-  }
-}
-
-/** Calls `see` for each node of the resolved tree below, itself included. */
-export function visit(node: unknown, see: (node: { readonly op: string }) => void): void {
-  if (Array.isArray(node)) {
-    for (const item of node) visit(item, see)
-    return
-  }
-  if (typeof node !== 'object' || node === null) return
-  if (hasOperation(node)) see(node)
-  for (const [key, value] of Object.entries(node)) {
-    if (key !== 'declaration' && key !== 'span' && key !== 'label') visit(value, see)
   }
 }
 
@@ -94,15 +87,15 @@ function reaches(calls: readonly Calls[], from: number, goal: number): boolean {
 }
 
 /**
- * Slots start as 0. What assignments can put there is added until nothing changes; a slot that is handed to a
- * function may get anything.
+ * Slots start as 0, unless nobody sees that. What assignments can put there is added until nothing changes; a slot that
+ * is handed to a function may get anything.
  */
 function inferSlotKinds(
   routes: readonly ResolvedRoute[],
-  slotCount: number,
+  { isAssignedFirst }: SlotPlan,
   accesses: readonly ResolvedExpression[],
 ): number[] {
-  const kinds: number[] = new Array(slotCount).fill(Kind.int)
+  const kinds: number[] = isAssignedFirst.map((isFirst) => (isFirst ? 0 : Kind.int))
   const assignments: { readonly slot: number; readonly value: ResolvedExpression }[] = []
   const anything = (target: ResolvedExpression) => {
     if (target.op === 'slot') kinds[target.slot] = Kind.int | Kind.text
@@ -123,7 +116,7 @@ function inferSlotKinds(
     changed = false
     for (const { slot, value } of assignments) {
       const old = kinds[slot] ?? Kind.int
-      const added = old | (kindsOf(value, kinds) & ~Kind.nothing)
+      const added = old | kindsInSlot(kindsOf(value, kinds))
       if (added === old) continue
       kinds[slot] = added
       changed = true
@@ -132,12 +125,13 @@ function inferSlotKinds(
   return kinds
 }
 
+/** An undefined value becomes 0. */
+function kindsInSlot(kinds: number): number {
+  return kinds & Kind.nothing ? (kinds & ~Kind.nothing) | Kind.int : kinds
+}
+
 type Access = { readonly op: 'access'; readonly access: { readonly target: ResolvedExpression } }
 type Operation = ResolvedExpression | Access
-
-function hasOperation(node: object): node is { readonly op: string } {
-  return 'op' in node && typeof node.op === 'string'
-}
 
 function isOperation<O extends Operation['op']>(
   node: { readonly op: string },

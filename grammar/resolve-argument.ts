@@ -1,6 +1,5 @@
 import type { Expression } from './ast.ts'
 import { type ArgumentDeclaration, ArgumentProblem, holdsVariables, type RouteKind } from './declarations.ts'
-import { visit } from './flow.ts'
 import { parseWholeVariable } from './pseudo-variable.ts'
 import {
   didYouMean,
@@ -14,6 +13,7 @@ import type { ResolvedArgument, ResolvedExpression } from './resolved.ts'
 import type { Resolver } from './resolver.ts'
 import type { Span } from './source.ts'
 import { suggest } from './suggest.ts'
+import { visit } from './visit.ts'
 
 /**
  * Arguments of functions: the declared type says how each is read (ArgumentType in declarations.ts). What is constant

@@ -18,7 +18,7 @@ describe('the program', () => {
       { module: 'tm', name: 't_on_failure' },
     ])
     expect(program.variables).toEqual([{ module: 'pv', name: 'avp' }])
-    expect(program.variableSlots).toBe(2)
+    expect(program.variableSlots).toBe(0)
     expect(program.defines.get('LIMIT')).toBe('3')
     expect(program.files).toEqual(['main.cfg'])
   })

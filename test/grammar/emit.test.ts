@@ -307,7 +307,7 @@ describe('the emitted code', () => {
       `${preamble}request_route { $var(i) = 0; while ($var(i) < 5) { $var(i) = $var(i) + 1; } if ($rm == "INVITE") { route(A); } }
        route[A] { is_method("INVITE"); return; }`,
     )
-    expect(code).toContain('s[0] = sum(s[0], 1)')
+    expect(code).toContain('$i = sum($i, 1)')
     expect(code).toContain('(v0.read(c, undefined, null) === "INVITE")')
     expect(code).toContain('c.rc = route_A(c)')
     expect(code).toContain('if (ends(c, c.rc = f0(c, "INVITE"))) return c.rc')
