@@ -17,7 +17,7 @@ import { identityProblem } from './identity.ts'
 import { reportMismatch } from './identity-report.ts'
 import { Lockout } from './lockout.ts'
 import { NonceMint, type Offer } from './nonce.ts'
-import { NonceUses } from './nonce-uses.ts'
+import { openNonceUses } from './nonce-uses.ts'
 import { notesOf } from './notes.ts'
 import { algorithmList, authParams } from './params.ts'
 import { nonceSecret } from './secret.ts'
@@ -38,10 +38,9 @@ export default definePlugin({
 
   async setup(host, params) {
     const rules = bindingRules(params)
-    const mint = new NonceMint(host.clock, host.random, await nonceSecret(host, params.secret), {
-      expireSeconds: params.nonce_expire,
-      driftSeconds: params.nonce_auth_max_drift,
-    })
+    const secret = await nonceSecret(host, params.secret)
+    const lifetime = { expireSeconds: params.nonce_expire, driftSeconds: params.nonce_auth_max_drift }
+    const mint = new NonceMint(host.clock, host.random, secret, lifetime, host.workers)
     const challenges = new Challenges(
       { mint, binding: rules, algorithms: algorithmList(params.algorithm), qop: params.qop as Offer['qop'] },
       md5,
@@ -192,7 +191,7 @@ function createAuthenticator(
   const lockout = new Lockout(host.clock, params.lockout_failures, params.lockout_seconds)
   const { log, sockets } = host
   return new Authenticator(
-    { digest: new Digest(), mint, uses: new NonceUses(host.random), lockout, log, sockets },
+    { digest: new Digest(), mint, uses: openNonceUses(host), lockout, log, sockets },
     {
       binding,
       countsNonces: params.nonce_count !== 0,

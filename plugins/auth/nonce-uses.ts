@@ -1,4 +1,4 @@
-import { limits, type Random, SipHash } from '../../src/plugin/index.ts'
+import { limits, type PluginHost, SipHash } from '../../src/plugin/index.ts'
 
 /**
  * Which nonces were used, and with which counts: the only state that digest authentication keeps. It is written
@@ -10,6 +10,8 @@ import { limits, type Random, SipHash } from '../../src/plugin/index.ts'
  * Hot: one is written per authenticated request, and 100,000 of them live for minutes. So they are seven numbers each
  * in one table outside the heap, which the garbage collector never sees: 0.25 microseconds, most of them for the tag,
  * where a cache of objects took 2.
+ *
+ * All workers of a router have the same table: what one of them has accepted is no good at another.
  */
 export type NonceUse = 'new' | 'again' | 'used'
 
@@ -42,23 +44,59 @@ const field = {
 } as const
 const fieldsCount = 7
 const placeOctets = 4 * fieldsCount
+const bucketOctets = bucketPlaces * placeOctets
+const keyOctets = 16
 const windowBits = 64
 
+/** Where the table lies. */
+export interface NonceRoom {
+  readonly buffer: ArrayBuffer | SharedArrayBuffer
+  lock(): void
+  unlock(): void
+}
+
+/** Memory for the uses of `max` nonces, and the key that their users are signed with. */
+export function openNonceUses(host: PluginHost, max: number = limits.noncesMax): NonceUses {
+  const { workers, random, openRegion } = host
+  const bytes = nonceUsesBytes(max)
+  if (workers.count === 1) return new NonceUses(random.bytes(keyOctets), privateRoom(bytes))
+  const region = openRegion('auth.nonces', bytes)
+  region.grow(bytes)
+  return new NonceUses(workers.sharedKey('auth.nonces'), region)
+}
+
+export function nonceUsesBytes(max: number): number {
+  const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, (max * spareFactor) / bucketPlaces)))
+  return buckets * bucketOctets
+}
+
+export function privateRoom(bytes: number): NonceRoom {
+  return { buffer: new ArrayBuffer(bytes), lock() {}, unlock() {} }
+}
+
 export class NonceUses {
+  readonly #room: NonceRoom
   readonly #bucketMask: number
   readonly #places: DataView
   readonly #tag: SipHash
 
-  constructor(random: Random, max: number = limits.noncesMax) {
-    const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, (max * spareFactor) / bucketPlaces)))
-    this.#bucketMask = buckets - 1
-    this.#places = new DataView(new ArrayBuffer(buckets * bucketPlaces * placeOctets))
-    this.#tag = new SipHash(random.bytes(16))
+  constructor(key: Uint8Array, room: NonceRoom) {
+    this.#room = room
+    this.#bucketMask = room.buffer.byteLength / bucketOctets - 1
+    this.#places = new DataView(room.buffer)
+    this.#tag = new SipHash(key)
   }
 
   /** `count` 0: without qop. `issued` and `serial` name the nonce (nonce.ts). */
   record(issued: number, serial: number, count: number, user: NonceUser): NonceUse {
     this.#sign(user)
+    this.#room.lock()
+    const use = this.#record(issued, serial, count)
+    this.#room.unlock()
+    return use
+  }
+
+  #record(issued: number, serial: number, count: number): NonceUse {
     const place = this.#placeOf(issued, serial)
     if (!this.#holds(place, issued, serial)) return this.#recordFirst(place, issued, serial, count)
     if (this.#isUser(place)) return 'again'
@@ -91,9 +129,9 @@ export class NonceUses {
 
   /** Where the nonce stands, or where it shall: in a free place, or in that of the one that was issued first. */
   #placeOf(issued: number, serial: number): number {
-    const start = ((serial >>> 5) & this.#bucketMask) * bucketPlaces * placeOctets
+    const start = ((serial >>> 5) & this.#bucketMask) * bucketOctets
     let best = start
-    for (let place = start; place < start + bucketPlaces * placeOctets; place += placeOctets) {
+    for (let place = start; place < start + bucketOctets; place += placeOctets) {
       if (this.#holds(place, issued, serial)) return place
       if (this.#get(place, field.issued) >>> 0 < this.#get(best, field.issued) >>> 0) best = place
     }

@@ -60,20 +60,25 @@ export class NonceMint {
   readonly #startSeconds: number
   readonly #startMonotonic: number
   readonly #nonce = Buffer.alloc(nonceOctets)
-  /** Routers with one secret begin to count at different places. */
-  #serial: number
+  /** Routers with one secret begin to count at different places; workers of one have each a range for itself. */
+  readonly #serialBase: number
+  readonly #serialsCount: number
+  #issuedCount: number
 
   constructor(
     clock: Clock,
     random: Random,
     secret: Buffer,
     lifetime: { expireSeconds: number; driftSeconds: number },
+    worker: { readonly index: number; readonly count: number } = { index: 0, count: 1 },
   ) {
     this.#clock = clock
     const keys = hash('sha256', Buffer.concat([Buffer.from('nonce\0'), secret]), 'buffer')
     this.#tag = new SipHash(keys.subarray(0, 16))
     this.#flowTag = new SipHash(keys.subarray(16))
-    this.#serial = random.integer(1 << serialBits)
+    this.#serialsCount = Math.floor((1 << serialBits) / worker.count)
+    this.#serialBase = worker.index * this.#serialsCount
+    this.#issuedCount = random.integer(this.#serialsCount)
     this.#expireSeconds = lifetime.expireSeconds
     this.#driftSeconds = lifetime.driftSeconds
     this.#startSeconds = clock.wall() / 1000
@@ -83,8 +88,8 @@ export class NonceMint {
   issue(offer: Offer, binding: Binding): string {
     const nonce = this.#nonce
     const seconds = this.#seconds() | 0
-    this.#serial = (this.#serial + 1) & ((1 << serialBits) - 1)
-    const serial = (this.#serial << offerBits) | offerNumber(offer)
+    this.#issuedCount = (this.#issuedCount + 1) % this.#serialsCount
+    const serial = ((this.#serialBase + this.#issuedCount) << offerBits) | offerNumber(offer)
     this.#sign(seconds, serial, binding)
     nonce.writeInt32BE(seconds, 0)
     nonce.writeUIntBE(serial, 4, 3)

@@ -49,7 +49,7 @@ export const authParams = {
   nc_array_order: sizing('the counts of all nonces are kept in one bounded table'),
   otn_in_flight_no: sizing('used nonces are kept in one bounded table'),
   otn_in_flight_order: sizing('used nonces are kept in one bounded table'),
-  nid_pool_no: sizing('nonces are told apart by random octets'),
+  nid_pool_no: sizing('nonces are told apart by a number that counts'),
   protect_contacts: sizing('Kamailio ignores it too'),
   use_domain: sizing('set use_domain of auth_db'),
 

@@ -12,7 +12,11 @@ export async function nonceSecret(host: PluginHost, given: string | undefined): 
   const table = host.openTable<{ hex: string }>('auth')
   const kept = table.get('secret')
   if (kept !== undefined) return Buffer.from(kept.hex, 'hex')
-  const hex = host.random.hex(secretOctets)
+  // Workers that start at the same time all find none: they must make the same.
+  const hex =
+    host.workers.count === 1
+      ? host.random.hex(secretOctets)
+      : Buffer.from(host.workers.sharedKey('auth.secret')).toString('hex')
   await table.put('secret', { hex })
   return Buffer.from(hex, 'hex')
 }

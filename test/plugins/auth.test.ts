@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { Authenticator } from '../../plugins/auth/authenticator.ts'
-import { Digest, type Hash, oneShotHash } from '../../plugins/auth/digest.ts'
+import { Digest, type Hash, md5, oneShotHash } from '../../plugins/auth/digest.ts'
 import auth from '../../plugins/auth/index.ts'
 import { Lockout } from '../../plugins/auth/lockout.ts'
 import { Md5 } from '../../plugins/auth/md5.ts'
 import { NonceMint } from '../../plugins/auth/nonce.ts'
-import { NonceUses } from '../../plugins/auth/nonce-uses.ts'
-import { seededRandom } from '../../src/testing/random.ts'
+import { NonceUses, nonceUsesBytes, privateRoom } from '../../plugins/auth/nonce-uses.ts'
 import { type Answering, type Asking, answerTo, challengesIn, requestText } from './digest-client.ts'
 import { type Bench, type BenchContext, createStand } from './stand.ts'
 
@@ -63,6 +62,8 @@ async function authStand(params: Record<string, unknown> = {}, challengeFlags = 
     restart,
   }
 }
+
+const nonceUses = (max: number) => new NonceUses(new Uint8Array(16), privateRoom(nonceUsesBytes(max)))
 
 const flowOf = (options: { address?: string; port?: number }) => ({
   address: options.address ?? '198.51.100.7',
@@ -339,6 +340,23 @@ describe('nonces', () => {
     expect(attempt({ answer: { nonce: nonces[1] ?? '' }, port: 6060 }).code).toBe(-4)
   })
 
+  it('law: no two that one second sees are the same, whichever worker issues them', () => {
+    const stand = createStand()
+    const { flow } = stand.context(requestText())
+    const lifetime = { expireSeconds: 300, driftSeconds: 3 }
+    const offer = { algorithm: md5, qop: 'auth' } as const
+    const binding = { realm, bound: '', flow }
+    const seen = new Set<string>()
+    for (const index of [0, 1, 2]) {
+      const mint = new NonceMint(stand.clock, stand.random, Buffer.from('s'), lifetime, { index, count: 3 })
+      for (let i = 0; i < 2_000; i++) {
+        const { issued, serial } = mint.read(mint.issue(offer, binding), binding)
+        seen.add(`${issued} ${serial}`)
+      }
+    }
+    expect(seen.size).toBe(6_000)
+  })
+
   it('of another secret are foreign', async () => {
     const first = await authStand({ secret: 'one' })
     const second = await authStand({ secret: 'two' })
@@ -398,7 +416,7 @@ describe('replay', () => {
   })
 
   it('what is remembered has a bound', () => {
-    const uses = new NonceUses(seededRandom(), 64)
+    const uses = nonceUses(64)
     const user = { address: '192.0.2.1', port: 5060, callId: 'c', cseq: 1, method: 'REGISTER' }
     for (let i = 1; i < 2_000; i++) expect(uses.record(i, i << 5, 1, user)).toBe('new')
     expect(uses.size).toBe(128)
@@ -408,11 +426,20 @@ describe('replay', () => {
     expect(uses.record(1, 1 << 5, 1, other)).toBe('new')
   })
 
+  it('workers of one router remember together: what one accepted is no good at another', () => {
+    const room = privateRoom(nonceUsesBytes(8))
+    const [one, other] = [new NonceUses(new Uint8Array(16), room), new NonceUses(new Uint8Array(16), room)]
+    const user = { address: '192.0.2.1', port: 5060, callId: 'c', cseq: 1, method: 'REGISTER' }
+    expect(one.record(7, 32, 1, user)).toBe('new')
+    expect(other.record(7, 32, 1, user)).toBe('again')
+    expect(other.record(7, 32, 1, { ...user, port: 5061 })).toBe('used')
+  })
+
   it('law: counts are taken as by a list of those that were used, whatever their order', () => {
     const user = { address: '192.0.2.1', port: 5060, callId: 'c', method: 'REGISTER' }
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 300 }), { maxLength: 60 }), (counts) => {
-        const uses = new NonceUses(seededRandom(), 8)
+        const uses = nonceUses(8)
         const used = new Set<number>()
         let highest = 0
         for (const [cseq, count] of counts.entries()) {
@@ -553,7 +580,7 @@ describe('guessing', () => {
       const services = {
         digest,
         mint,
-        uses: new NonceUses(stand.random),
+        uses: nonceUses(64),
         lockout: new Lockout(stand.clock, 0, 0),
         log: stand.log,
         sockets: { isMyself: () => false } as never,
