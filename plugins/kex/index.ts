@@ -9,6 +9,8 @@ import {
 } from '../../src/plugin/index.ts'
 import { createStatistics } from './statistics.ts'
 
+const publishMilliseconds = 1_000
+
 const done = { '1': 'done' } as const
 const isOrNot = { '1': 'yes', '-1': 'no' } as const
 const doneOrNoBranch = { '1': 'done', '-1': 'there is no such branch' } as const
@@ -85,8 +87,10 @@ export default definePlugin({
       params: [{ name: 'which', doc: 'all, a group with a colon, or a name.' }],
     },
   },
-  setup({ log, sockets, metrics, proxy, transactions, global, onArrival }) {
-    const statistics = createStatistics({ metrics, proxy, transactions })
+  setup(host) {
+    const { log, sockets, metrics, proxy, transactions, workers, global, onArrival } = host
+    const statistics = createStatistics({ metrics, proxy, transactions, workers })
+    if (workers.count > 1) host.every(publishMilliseconds, () => statistics.publish())
     onArrival((message) => {
       if (message !== null) statistics.count(message)
     })

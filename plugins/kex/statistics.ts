@@ -1,17 +1,32 @@
-import type { Metrics, PluginHost, ProxyCore, SipMessage } from '../../src/plugin/index.ts'
+import {
+  Exchange,
+  type Metrics,
+  type PluginHost,
+  type ProxyCore,
+  type SipMessage,
+  type Workers,
+} from '../../src/plugin/index.ts'
 
 /**
  * Statistics under Kamailio's names (`$stat(rcv_requests)`, stats.get_statistics): the core's messages, tm's
  * transactions, sl's answers. What is not counted here has no value; every metric is there under its own name.
+ * Where there are several workers: the sums over all of them, those of the others as they were a second ago.
  */
 export interface Statistics {
   count(message: SipMessage): void
+  /** Tells the other workers. */
+  publish(): void
   value(name: string): number | null
   /** `all`, `core:`, or a name: group, name and value. */
   select(which: string): [group: string, name: string, value: number][]
 }
 
-type Rooms = { metrics: Metrics; proxy: ProxyCore; transactions: PluginHost['transactions'] }
+type Rooms = {
+  metrics: Metrics
+  proxy: ProxyCore
+  transactions: PluginHost['transactions']
+  workers: Workers
+}
 
 const methods = [
   'invite',
@@ -30,7 +45,7 @@ const methods = [
   'publish',
 ]
 
-export function createStatistics({ metrics, proxy, transactions }: Rooms): Statistics {
+export function createStatistics({ metrics, proxy, transactions, workers }: Rooms): Statistics {
   let requests = 0
   let replies = 0
   const byMethod = new Map<string, number>(methods.map((method) => [method, 0]))
@@ -74,9 +89,16 @@ export function createStatistics({ metrics, proxy, transactions }: Rooms): Stati
       const values = Object.values(labels)
       return [values.length === 0 ? name : `${name}_${values.join('_')}`, value]
     })
-  const groups: Readonly<Record<string, () => [string, number][]>> = { core, tmx: tm, sl, viaduct: own }
+  const exchange = new Exchange(workers, 'kex', () => ({ core: core(), tmx: tm(), sl: sl() }))
+  const groups: Readonly<Record<string, () => [string, number][]>> = {
+    core: () => summed(core(), exchange, 'core'),
+    tmx: () => summed(tm(), exchange, 'tmx'),
+    sl: () => summed(sl(), exchange, 'sl'),
+    viaduct: own,
+  }
 
   return {
+    publish: () => exchange.publish(),
     count(message) {
       if (message.isRequest) {
         requests += 1
@@ -106,4 +128,18 @@ export function createStatistics({ metrics, proxy, transactions }: Rooms): Stati
         : all.filter(([, name]) => name === which)
     },
   }
+}
+
+type Counts = Record<'core' | 'tmx' | 'sl', [string, number][]>
+
+function summed(
+  own: [string, number][],
+  exchange: Exchange<Counts>,
+  group: keyof Counts,
+): [string, number][] {
+  const sums = new Map(own)
+  for (const counts of exchange.others()) {
+    for (const [name, value] of counts[group]) sums.set(name, (sums.get(name) ?? 0) + value)
+  }
+  return [...sums]
 }

@@ -51,6 +51,9 @@ interface Pinged {
 /** Some milliseconds' work. */
 const pagesAtOnce = 20
 
+/** What the worker that pings a binding is told: its table and its name. */
+const topic = 'nathelper.pinger'
+
 const zeros = '\u0000\u0000\u0000\u0000'
 
 export class Pinger {
@@ -68,13 +71,18 @@ export class Pinger {
     this.#settings = settings
     this.#queue = new ExpiryQueue(host.clock.now(), (pinged: Pinged) => pinged.nextAt)
     usrloc.onTable((location) => {
-      for (const binding of location.held()) this.#follow(location, binding)
+      for (const binding of location.held()) if (this.#isOurs(binding.ruid)) this.#follow(location, binding)
       this.#unseen.push({ location, mark: null })
-      const stop = location.onChange((cause, binding) => {
+      const stop = location.onChange((cause, binding, _before, isElsewhere) => {
         if (cause === 'removed' || cause === 'expired') this.#forget(binding.ruid)
-        else this.#follow(location, binding)
+        else if (this.#isOurs(binding.ruid)) this.#follow(location, binding)
+        else if (!isElsewhere && this.#isPingable(binding)) this.#tell(location, binding.ruid)
       })
       this.#unsubscribe.push(stop)
+    })
+    host.workers.onTold(topic, (value) => {
+      const [table, ruid] = value as [string, string]
+      this.#note(usrloc.table(table), ruid)
     })
   }
 
@@ -124,7 +132,7 @@ export class Pinger {
       const [first] = this.#unseen
       if (first === undefined) return
       const { bindings, next } = first.location.tablePage(first.mark)
-      for (const binding of bindings) this.#follow(first.location, binding)
+      for (const binding of bindings) if (this.#isOurs(binding.ruid)) this.#follow(first.location, binding)
       first.mark = next
       if (next === null) this.#unseen.shift()
     }
@@ -135,11 +143,26 @@ export class Pinger {
       this.#forget(binding.ruid)
       return
     }
-    if (this.#byRuid.has(binding.ruid)) return
+    this.#note(location, binding.ruid)
+  }
+
+  /** Where there are several workers each binding is pinged by one of them, whichever it registered with. */
+  #isOurs(ruid: string): boolean {
+    const { workers } = this.#host
+    return workers.count === 1 || workers.inCharge(ruid) === workers.index
+  }
+
+  #tell(location: Location, ruid: string): void {
+    const { workers } = this.#host
+    workers.tellOne(workers.inCharge(ruid), topic, [location.name, ruid])
+  }
+
+  #note(location: Location, ruid: string): void {
+    if (this.#byRuid.has(ruid)) return
     const now = this.#host.clock.now()
     const nextAt = now + 1_000 + this.#host.random.integer(this.#settings.interval)
-    const pinged: Pinged = { location, ruid: binding.ruid, nextAt, address: '', heardAt: now }
-    this.#byRuid.set(binding.ruid, pinged)
+    const pinged: Pinged = { location, ruid, nextAt, address: '', heardAt: now }
+    this.#byRuid.set(ruid, pinged)
     this.#queue.add(pinged)
   }
 

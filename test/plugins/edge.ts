@@ -22,6 +22,7 @@ import { privateRegions } from '../../src/store/region.ts'
 import { simulatedClock } from '../../src/testing/clock.ts'
 import { collectingLog } from '../../src/testing/log.ts'
 import { seededRandom } from '../../src/testing/random.ts'
+import { oneWorker } from '../../src/worker/workers.ts'
 
 /**
  * An edge router without a script: the location plugins set up on one simulated clock, with packets, branch ends
@@ -96,6 +97,7 @@ export function createEdge(options: { tables?: Map<string, Table<unknown>>; sock
       return table
     },
     openRegion: privateRegions(),
+    workers: oneWorker,
     resolvePath: (path: string) => path,
     exportsOf: (name: string) => exported.get(name),
     sendRaw: (_socket: ListenSocket, text: string, address: string, port: number) =>
