@@ -192,14 +192,15 @@ export class StoredBindings implements BindingTable {
     const generation = this.#generations.of(hash)
     if (decoded?.aor === aor && this.#decodedAt[place] === generation) return decoded
     if (this.#generations.isShared) this.#records.refresh?.()
-    const known = this.#load(aor, hash)
+    // Where something is not committed, it is among the unwritten.
+    const known = this.#load(aor, hash, true)
     if (known.bindings.length > 0) this.#remember(hash, known)
     return known
   }
 
-  #load(aor: string, hash: number): Known {
+  #load(aor: string, hash: number, committed: boolean): Known {
     const rows: Row[] = []
-    for (const [, record] of this.#records.entries({ prefix: hashText(hash) })) {
+    for (const [, record] of this.#records.entries({ prefix: hashText(hash), committed })) {
       const row = this.#read(record, hash)
       if (row.binding.aor === aor) rows.push(row)
     }
@@ -299,7 +300,7 @@ export class StoredBindings implements BindingTable {
   #reload(hash: number, aor: string): void {
     const unwritten = this.#unwritten.get(aor)
     if (unwritten === undefined) return
-    const known = this.#load(aor, hash)
+    const known = this.#load(aor, hash, false)
     this.#count(unwritten.known, known)
     unwritten.known = known
   }

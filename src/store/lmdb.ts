@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import type { Database, RootDatabase } from 'lmdb'
 import { sortedKeys } from './memory.ts'
 import type { RoomGuard } from './room.ts'
-import type { OpenTable, Store, Table } from './table.ts'
+import type { OpenTable, Store, Table, TableRange } from './table.ts'
 
 /**
  * Tables in an LMDB environment (package lmdb): one environment per data directory, one database per table.
@@ -20,6 +20,8 @@ export interface LmdbOptions {
 
 /** Bytes of a key that LMDB takes; a longer one is refused. */
 const keyBytesMax = 1_900
+const noRecords: ReadonlyMap<string, { record: undefined }> = new Map()
+
 /** Tables of one environment. */
 const tablesMax = 128
 
@@ -94,23 +96,24 @@ class LmdbTable<R> implements Table<R> {
     return this.#write(key, undefined)
   }
 
-  *entries(options: { prefix?: string; from?: string; limit?: number } = {}): IterableIterator<[string, R]> {
+  *entries(options: TableRange = {}): IterableIterator<[string, R]> {
     let left = options.limit ?? Number.POSITIVE_INFINITY
     const prefix = options.prefix ?? ''
     const start = options.from !== undefined && options.from > prefix ? options.from : prefix
-    const fresh = sortedKeys(this.#pending.keys(), options)
+    const pending = options.committed === true ? noRecords : this.#pending
+    const fresh = sortedKeys(pending.keys(), options)
     let next = 0
     for (const { key, value } of this.#database?.getRange({ start }) ?? []) {
       if (typeof key !== 'string' || !key.startsWith(prefix)) break
       for (; next < fresh.length && (fresh[next] ?? '') <= key; next++) {
-        const record = this.#pending.get(fresh[next] ?? '')?.record
+        const record = pending.get(fresh[next] ?? '')?.record
         if (record !== undefined && left-- > 0) yield [fresh[next] ?? '', record]
       }
       if (left <= 0) return
-      if (!this.#pending.has(key) && left-- > 0) yield [key, value as R]
+      if (!pending.has(key) && left-- > 0) yield [key, value as R]
     }
     for (; next < fresh.length; next++) {
-      const record = this.#pending.get(fresh[next] ?? '')?.record
+      const record = pending.get(fresh[next] ?? '')?.record
       if (record !== undefined && left-- > 0) yield [fresh[next] ?? '', record]
     }
   }

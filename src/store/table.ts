@@ -8,13 +8,23 @@ export interface Table<R> {
   /** Fulfilled once a crash of the process cannot undo it. Rejects if the store refuses (disk full, read-only). */
   put(key: string, record: R): Promise<void>
   remove(key: string): Promise<void>
-  /** In key order, from `from` (inclusive) while keys start with `prefix`. Reads lazily. */
-  entries(options?: { prefix?: string; from?: string; limit?: number }): IterableIterator<[string, R]>
+  /** In key order. Reads lazily. */
+  entries(options?: TableRange): IterableIterator<[string, R]>
   readonly count: number
   /** Sees what other workers have committed by now. */
   refresh?(): void
   /** Everything written so far is durable. */
   flushed(): Promise<void>
+}
+
+export interface TableRange {
+  /** While keys start with it. */
+  prefix?: string
+  /** Inclusive. */
+  from?: string
+  limit?: number
+  /** What is not durable yet may be left out: for who knows it anyway, and asks often. */
+  committed?: boolean
 }
 
 export type OpenTable = <R>(name: string, options?: { durable?: boolean }) => Table<R>
