@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts'
 import { HeaderId } from '../sip/header-id.ts'
+import type { Via } from '../sip/headers/via.ts'
 import type { SipMessage } from '../sip/message.ts'
 import { textHash } from '../transaction/matching.ts'
 import type { Flow, SocketTable } from '../transport/socket.ts'
@@ -37,11 +38,17 @@ export function branchWithDigest(branch: string, digest: string, index: number):
 /** RFC 3261 §16.3 step 4: true if one of our own Vias says that this very request was here before. */
 export function isLoop(request: SipMessage, digest: string, sockets: SocketTable): boolean {
   const mark = `.${digest}.`
-  if (!request.text.includes(mark)) return false
+  // Nearly all requests have one Via: reading it is cheaper than searching the whole text.
+  const { topmostVia: via } = request
+  if (request.secondVia === null) return via !== null && isMarked(via, mark, sockets)
   for (const via of request.vias()) {
-    if (via.branch.includes(mark) && isOurs(via.host, via.port, sockets)) return true
+    if (isMarked(via, mark, sockets)) return true
   }
   return false
+}
+
+function isMarked({ branch, host, port }: Via, mark: string, sockets: SocketTable): boolean {
+  return branch.includes(mark) && isOurs(host, port, sockets)
 }
 
 /** By what we write into Via, not by `myself`: an alias may name another element's address. */

@@ -5,8 +5,14 @@
  */
 export interface Counter {
   add(amount?: number, ...labelValues: string[]): void
+  /** One series, looked up once: for who adds to it with every message. */
+  series(...labelValues: string[]): Series
   /** The sum over all series, or the value of one. */
   value(...labelValues: string[]): number
+}
+
+export interface Series {
+  add(amount?: number): void
 }
 
 export interface MetricSample {
@@ -31,13 +37,13 @@ export interface Metrics {
 const seriesMax = 512
 
 export function createMetrics(): Metrics {
-  const counters = new Map<string, SeriesCounter>()
+  const counters = new Map<string, PlainCounter | LabelledCounter>()
   const gauges = new Map<string, { help: string; read: () => number; isShared: boolean }>()
   return {
     counter(name, help, labels = []) {
       const existing = counters.get(name)
       if (existing) return existing
-      const created = new SeriesCounter(help, labels)
+      const created = labels.length === 0 ? new PlainCounter(help) : new LabelledCounter(help, labels)
       counters.set(name, created)
       return created
     },
@@ -55,11 +61,36 @@ export function createMetrics(): Metrics {
   }
 }
 
-class SeriesCounter implements Counter {
+/** Hot: without labels an addition is one, and makes no array of none. */
+class PlainCounter implements Counter, Series {
+  readonly #help: string
+  #total = 0
+
+  constructor(help: string) {
+    this.#help = help
+  }
+
+  add(amount = 1): void {
+    this.#total += amount
+  }
+
+  series(): Series {
+    return this
+  }
+
+  value(...labelValues: string[]): number {
+    return labelValues.length === 0 ? this.#total : 0
+  }
+
+  samples(name: string, out: MetricSample[]): void {
+    out.push({ name, kind: 'counter', help: this.#help, labels: {}, value: this.#total })
+  }
+}
+
+class LabelledCounter implements Counter {
   readonly #help: string
   readonly #labels: readonly string[]
-  readonly #series = new Map<string, { values: string[]; total: number }>()
-  #total = 0
+  readonly #series = new Map<string, LabelledSeries>()
 
   constructor(help: string, labels: readonly string[]) {
     this.#help = help
@@ -67,32 +98,55 @@ class SeriesCounter implements Counter {
   }
 
   add(amount = 1, ...labelValues: string[]): void {
-    this.#total += amount
-    if (this.#labels.length === 0) return
-    let key = labelValues.join('\u0000')
-    let values = labelValues
-    if (!this.#series.has(key) && this.#series.size >= seriesMax) {
-      values = this.#labels.map(() => 'other')
-      key = values.join('\u0000')
-    }
-    const series = this.#series.get(key)
-    if (series) series.total += amount
-    else this.#series.set(key, { values, total: amount })
+    this.series(...labelValues).add(amount)
+  }
+
+  series(...labelValues: string[]): LabelledSeries {
+    const found = this.#series.get(keyOf(labelValues))
+    if (found !== undefined) return found
+    if (this.#series.size < seriesMax) return this.#create(labelValues)
+    const other = this.#labels.map(() => 'other')
+    return this.#series.get(keyOf(other)) ?? this.#create(other)
+  }
+
+  #create(values: readonly string[]): LabelledSeries {
+    const created = new LabelledSeries(values)
+    this.#series.set(keyOf(values), created)
+    return created
   }
 
   value(...labelValues: string[]): number {
-    if (labelValues.length === 0) return this.#total
-    return this.#series.get(labelValues.join('\u0000'))?.total ?? 0
+    if (labelValues.length > 0) return this.#series.get(keyOf(labelValues))?.total ?? 0
+    let total = 0
+    for (const series of this.#series.values()) total += series.total
+    return total
   }
 
+  /** A series that nobody has added to yet is none. */
   samples(name: string, out: MetricSample[]): void {
-    if (this.#labels.length === 0) {
-      out.push({ name, kind: 'counter', help: this.#help, labels: {}, value: this.#total })
-      return
-    }
-    for (const { values, total } of this.#series.values()) {
+    for (const { values, total, isUsed } of this.#series.values()) {
+      if (!isUsed) continue
       const labels = Object.fromEntries(this.#labels.map((label, i) => [label, values[i] ?? '']))
       out.push({ name, kind: 'counter', help: this.#help, labels, value: total })
     }
   }
+}
+
+class LabelledSeries implements Series {
+  readonly values: readonly string[]
+  total = 0
+  isUsed = false
+
+  constructor(values: readonly string[]) {
+    this.values = values
+  }
+
+  add(amount = 1): void {
+    this.total += amount
+    this.isUsed = true
+  }
+}
+
+function keyOf(labelValues: readonly string[]): string {
+  return labelValues.length === 1 ? (labelValues[0] ?? '') : labelValues.join('\u0000')
 }
