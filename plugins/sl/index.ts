@@ -145,15 +145,22 @@ function newStatus(context: RouteContext, codeText: string, phrase: string | und
   return { code: status, reason: phrase ? onOneLine(phrase) : message.reasonPhrase }
 }
 
+/** Three digits, 100 to 699. Hot: no regular expression. */
 function statusOf(text: string): number | null {
-  if (!/^\d{3}$/.test(text)) return null
-  const status = Number(text)
+  if (text.length !== 3) return null
+  let status = 0
+  for (let at = 0; at < 3; at++) {
+    const digit = text.charCodeAt(at) - 0x30
+    if (digit < 0 || digit > 9) return null
+    status = status * 10 + digit
+  }
   return status >= 100 && status < 700 ? status : null
 }
 
 /** A phrase made of message parts must not start a header of its own. */
 function onOneLine(phrase: string): string {
-  return phrase.replace(/[\r\n]+/g, ' ')
+  const isOneLine = !phrase.includes('\n') && !phrase.includes('\r')
+  return isOneLine ? phrase : phrase.replace(/[\r\n]+/g, ' ')
 }
 
 /** As Kamailio's sl.stats: the codes that it names, classes for the rest. */
