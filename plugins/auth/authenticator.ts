@@ -304,7 +304,7 @@ function downgradeOf(answer: DigestAnswer, algorithm: Algorithm, nonce: NonceRea
   if (offer.algorithm !== algorithm)
     return `we asked for ${offer.algorithm.name}, the answer is ${algorithm.name}`
   if (offer.qop !== '' && answer.qop === '') return 'we asked for qop, the answer has none'
-  if (answer.qop !== '' && !offer.qop.split(',').includes(answer.qop))
+  if (answer.qop !== '' && answer.qop !== offer.qop && !offer.qop.split(',').includes(answer.qop))
     return `we did not offer qop ${answer.qop}`
   return null
 }

@@ -4,6 +4,7 @@ import {
   type ParamValues,
   type PluginHost,
   type RouteContext,
+  type Series,
 } from '../../src/plugin/index.ts'
 import { AuthCode, type AuthenticationResult, Authenticator, type Secret } from './authenticator.ts'
 import type { BindingRules } from './binding.ts'
@@ -52,6 +53,8 @@ export default definePlugin({
       ['code'],
     )
     const sent = host.metrics.counter('viaduct_auth_challenges_total', 'Challenges sent.')
+    /** From the lowest code on. */
+    const byCode: Series[] = []
     const strip = (realm: string) =>
       params.realm_prefix !== '' && realm.startsWith(params.realm_prefix)
         ? realm.slice(params.realm_prefix.length)
@@ -60,7 +63,9 @@ export default definePlugin({
     const exported: AuthExports = {
       authenticate(context, request) {
         const result = authenticator.authenticate(context, request)
-        results.add(1, String(result.code))
+        const place = result.code - AuthCode.userMismatch
+        byCode[place] ??= results.series(String(result.code))
+        byCode[place].add()
         return result
       },
       identityProblem,

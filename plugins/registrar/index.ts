@@ -318,11 +318,12 @@ export default definePlugin({
       'outcome',
       'status',
     ])
+    const accepted = requests.series('accepted', '200')
     const registrar: Registrar = {
       host,
       usrloc,
       settings,
-      onAccepted: () => requests.add(1, 'accepted', '200'),
+      onAccepted: () => accepted.add(),
       onRefused: ({ statusCode }) => requests.add(1, 'refused', String(statusCode)),
     }
 

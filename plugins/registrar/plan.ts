@@ -18,6 +18,8 @@ import { type Refusal, refusals } from './refusal.ts'
  * and a request give changes or a refusal, and either all changes are made or none.
  */
 export interface Registration {
+  /** Monotonic milliseconds. */
+  readonly now: number
   readonly aor: string
   readonly callId: string
   readonly cseq: number
@@ -52,7 +54,6 @@ export interface GrantedContact {
 }
 
 export interface PlanContext {
-  readonly now: number
   readonly matchingMode: MatchingMode
   /** Milliseconds. */
   readonly cseqDelay: number
@@ -163,11 +164,11 @@ function findBinding(
 function orderOf(
   registration: Registration,
   binding: Binding,
-  { now, cseqDelay }: PlanContext,
+  { cseqDelay }: PlanContext,
 ): 'newer' | 'older' | 'retransmission' {
   if (binding.callId !== registration.callId || registration.cseq > binding.cseq) return 'newer'
   const isSame = registration.cseq === binding.cseq
-  return isSame && now - binding.modifiedAt <= cseqDelay ? 'retransmission' : 'older'
+  return isSame && registration.now - binding.modifiedAt <= cseqDelay ? 'retransmission' : 'older'
 }
 
 function isOlder(registration: Registration, binding: Binding): boolean {
@@ -196,9 +197,9 @@ function boundContact(
   { contact, seconds, q }: GrantedContact,
   registration: Registration,
   existing: Binding | null,
-  { now, newRuid }: PlanContext,
+  { newRuid }: PlanContext,
 ): Binding {
-  const { aor, userAgent } = registration
+  const { now, aor, userAgent } = registration
   // In the order of createBinding(), so that all bindings have one shape; what it would add is given.
   return {
     aor: existing === null ? flat(aor) : existing.aor,

@@ -111,7 +111,9 @@ function register(
   if (requested.kind === 'none') {
     return {
       rc: 4,
-      headers: currentContacts(registrar, context, existing, aorUri) + extensions.headers,
+      headers:
+        currentContacts(registrar, context, existing, aorUri, registrar.host.clock.now()) +
+        extensions.headers,
       ready: null,
     }
   }
@@ -132,7 +134,7 @@ function register(
   const current = afterwards(existing, plan.changes) ?? location.of(aor)
   return {
     rc: plan.rc,
-    headers: currentContacts(registrar, context, current, aorUri) + extensions.headers,
+    headers: currentContacts(registrar, context, current, aorUri, registration.now) + extensions.headers,
     ready,
   }
 }
@@ -176,7 +178,6 @@ function listPlan(
     })
   }
   return planRegistration(existing, granted, registration, {
-    now: host.clock.now(),
     matchingMode: settings.matchingMode,
     cseqDelay: settings.cseqDelay,
     newRuid: usrloc.newRuid,
@@ -197,6 +198,7 @@ function registrationOf(
   const received = delegation === undefined ? receivedOf(context, settings, path) : ''
   if (received.length > settings.contactLengthMax) return refusals.tooLong
   return {
+    now: host.clock.now(),
     aor,
     callId: message.callId,
     cseq: cseq.number,
@@ -276,17 +278,18 @@ function rememberChanged(
 
 /** Bindings that were learned are not shown: nobody registered them, and the client could not tell them apart. */
 function currentContacts(
-  { host, settings }: Registrar,
+  { settings }: Registrar,
   context: RouteContext,
   bindings: readonly Binding[],
   aorUri: string,
+  now: number,
 ): string {
   const isShown = ({ origin }: Binding) => mayReplace(origin, 'delegated')
   const shown = bindings.every(isShown) ? bindings : bindings.filter(isShown)
   const gruuUri =
     settings.gruuEnabled && hasOption(context.message, HeaderId.supported, 'gruu') ? parseUri(aorUri) : null
   return contactLine(inOrder(shown, settings.newestFirst), {
-    now: host.clock.now(),
+    now,
     receivedParam: settings.receivedParam,
     gruuOf: gruuUri === null ? '' : `${gruuUri.scheme}:${gruuUri.user ?? ''}@${hostOf(aorUri)}`,
     gruuHost: gruuUri === null ? '' : hostOf(aorUri),
@@ -310,7 +313,9 @@ function answerRefusal(
   const aorUri = context.message.to?.uri ?? ''
   const aor = canonicalAor(aorUri, registrar.settings.aorRules)
   const contacts =
-    refusal.isOfBindings && aor !== null ? currentContacts(registrar, context, location.of(aor), aorUri) : ''
+    refusal.isOfBindings && aor !== null
+      ? currentContacts(registrar, context, location.of(aor), aorUri, registrar.host.clock.now())
+      : ''
   const headers = `${contacts}${refusal.headers}P-Registrar-Error: ${refusal.error}\r\n`
   const { statusCode, reason } = refusal
   answer(registrar, context, flags, { statusCode, reason, headers, ready: null })

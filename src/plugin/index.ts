@@ -53,7 +53,7 @@ export { copyTarget, createTarget, type Target } from '../proxy/target.ts'
 export type { Clock, Timer } from '../runtime/clock.ts'
 export { KeyedDigest } from '../runtime/keyed-digest.ts'
 export type { Log } from '../runtime/log.ts'
-export type { Counter, Metrics } from '../runtime/metrics.ts'
+export type { Counter, Metrics, Series } from '../runtime/metrics.ts'
 export type { Random } from '../runtime/random.ts'
 export { SipHash } from '../runtime/sip-hash.ts'
 export {
