@@ -28,11 +28,17 @@ const subject = scenario(command.args[0] ?? 'b')
 const { stand, settings } = readTurns(given)
 const amounts = { seconds: 6, requests: 120_000, warmUpRequests: 20_000, leadSeconds: 0 }
 const load = loadOf(subject, given['rate'], amounts)
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root =
+  settings.checkout === undefined ? fileURLToPath(new URL('..', import.meta.url)) : `${settings.checkout}/`
 
-await sampled()
-await counted()
-if (given['traceDeopt'] === true) await deoptimized()
+try {
+  await sampled()
+  await counted()
+  if (given['traceDeopt'] === true) await deoptimized()
+} catch (error) {
+  console.error(`not measured: ${(error as Error).message}`)
+  process.exitCode = 1
+}
 
 async function sampled(): Promise<void> {
   const folder = `${workFolder}profiles`
@@ -75,7 +81,9 @@ async function counted(): Promise<void> {
     if (!missing.includes('strace')) {
       const paced = loadOf(subject, 2_000, { ...amounts, seconds: 4 })
       const args = ['1', 'strace', '-c', '-f', '-p', String(server.pid)]
-      console.log(`\nsystem calls of one second at ${paced.rate}/s\n${await during(paced, 'timeout', args)}`)
+      console.log(
+        `\nsystem calls of one second at ${paced.rate}/s\n${rowsOf(await during(paced, 'timeout', args))}`,
+      )
     }
     if (missing.includes('perf')) return
     const file = `${workFolder}perf.data`
@@ -104,10 +112,22 @@ async function counted(): Promise<void> {
         '-g',
         'none',
       ])
-      const lines = report.split('\n').filter((line) => line.includes('%'))
+      const lines = report
+        .split('\n')
+        .filter((line) => line.includes('%'))
+        .map((line) => line.trimEnd())
       console.log(`\nshare by ${sort} at ${load.rate}\n${lines.slice(0, given['top']).join('\n')}`)
     }
   })
+}
+
+/** The table of `strace -c`, without what it says of each thread. */
+function rowsOf(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !line.startsWith('strace:'))
+    .slice(0, given['top'])
+    .join('\n')
 }
 
 /** Code that V8 optimized on an assumption which then failed: in a steady state there should be none. */

@@ -32,7 +32,10 @@ const judgedSeconds = given['minutes'] * 60
 const half = Math.ceil(given['users'] / 2)
 const data = `${workFolder}soak-data`
 
-process.exitCode = await soak()
+process.exitCode = await soak().catch((error: Error) => {
+  console.error(`not measured: ${error.message}`)
+  return 1
+})
 
 async function soak(): Promise<number> {
   rmSync(data, { recursive: true, force: true })
