@@ -121,8 +121,9 @@ function isResponse(input: NonInviteServerInput): boolean {
 }
 
 /**
- * How long a state lasts at most, in milliseconds; Infinity while the user is at work. The transaction ends after
- * `wait`: for the rest of timer J the layer keeps the response alone (answered.ts).
+ * How long a state lasts at most, in milliseconds; Infinity while the user is at work. A transaction whose response
+ * has left ends with it, and the layer keeps the response alone for timer J (answer-ring.ts): `wait` is for one whose 408
+ * came too late and never left.
  */
 export function nonInviteServerLifetime(
   state: NonInviteServerState,

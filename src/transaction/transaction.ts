@@ -91,11 +91,11 @@ export interface TransactionTimers {
   finalResponse: number
   /** After a provisional response: fr_inv_timer, 120000 (RFC timer C: more than 180000). */
   finalResponseInvite: number
-  /** How long a finished transaction stays: wt_timer, 5000. */
+  /** How long a finished transaction stays that may still hear of something: wt_timer, 5000. */
   wait: number
   /**
    * Timer J (RFC 3261 §17.2.2): how long a non-INVITE request that was answered over UDP gets that answer again, 64*T1.
-   * Beyond `wait` only the response is kept. A script that sets wt_timer sets this too.
+   * Only the response is kept. A script that sets wt_timer sets this too.
    */
   j: number
 }
