@@ -1,25 +1,25 @@
 import { resolve } from 'node:path'
-import { renderDiagnostic } from '../../grammar/diagnostics.ts'
+import { type Diagnostic, renderDiagnostic } from '../../grammar/diagnostics.ts'
 import { addressesOf, parseListen } from '../listen.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createPinoLog } from '../runtime/pino-log.ts'
 import { systemRandom } from '../runtime/random.ts'
-import { type AcceptedScript, acceptScript, ScriptRejected, socketsOf, startServer } from '../server.ts'
+import { acceptScript, ScriptRejected, startServer } from '../server.ts'
 import { openStore, storeFiles } from '../store/open-store.ts'
 import type { Store } from '../store/table.ts'
 import type { ListenRequest } from '../transport/socket.ts'
 import { createSystemNetwork } from '../transport/system-network.ts'
 import type { Network } from '../transport/transport.ts'
 import { version } from '../version.ts'
-import type { ServerDescription } from '../worker/messages.ts'
+import { RejectedByThread, type ServerDescription } from '../worker/messages.ts'
 import { describe } from './describe.ts'
 import { PidFile } from './pid-file.ts'
 import { becomeIdentity, giveDataDirectory, type Identity, identityOf } from './privileges.ts'
 import { defaultScript, readScript } from './script-file.ts'
 import { levelOf, transactionsThatFit } from './settings.ts'
 import { keepRunning } from './stray-errors.ts'
-import { freeSockets, superviseThreads, workersCount } from './workers.ts'
+import { freeSockets, superviseThreads, workersWished } from './workers.ts'
 
 /** `viaduct run`: one router until SIGTERM or SIGINT. */
 export interface RunOptions {
@@ -72,7 +72,8 @@ export async function run(options: RunOptions): Promise<number> {
 }
 
 /** A router that runs, of one worker or of several. */
-interface RunningRouter extends AcceptedScript {
+interface RunningRouter {
+  readonly diagnostics: readonly Diagnostic[]
   readonly description: ServerDescription
   readonly workers: number
   /** Fulfilled if it cannot go on: no worker is left. */
@@ -111,6 +112,9 @@ class Startup {
       moderationMicroseconds: this.#options.moderation,
     })
     const listen = await listenRequestsOf(this.#options.listen ?? [], network)
+    const exact = this.#options.workers ?? 0
+    // Nobody needs to know the script to start so many threads: they load it side by side.
+    if (exact > 1) return await this.#startThreads(exact, network, listen, identity)
     const script: ScriptOptions = {
       script: { path: this.path },
       ...(define && { defines: define }),
@@ -118,30 +122,21 @@ class Startup {
       environment: (name) => environment[name] ?? null,
     }
     const accepted = await acceptScript(script)
-    const workers = workersCount(accepted, this.#options.workers, this.#log)
-    const sockets = { network, log: this.#log, ...(listen.length > 0 && { listen }) }
-    return workers === 1
-      ? await this.#startServer(accepted, script, sockets, identity)
-      : await this.#startThreads(accepted, workers, sockets, identity)
-  }
-
-  async #startServer(
-    accepted: AcceptedScript,
-    script: ScriptOptions,
-    sockets: SocketOptions,
-    identity: Identity | null,
-  ): Promise<RunningRouter> {
+    const workers = exact === 1 ? 1 : workersWished(accepted, this.#log)
+    if (workers > 1) return await this.#startThreads(workers, network, listen, identity)
     const server = await startServer({
       ...script,
-      ...sockets,
       accepted,
+      network,
+      log: this.#log,
       clock: this.#clock,
       random: systemRandom(),
       store: () => this.#openStore(identity),
+      ...(listen.length > 0 && { listen }),
       transactionsMax: transactionsThatFit(),
     })
     return {
-      ...accepted,
+      diagnostics: accepted.diagnostics,
       description: describe(server),
       workers: 1,
       ended: new Promise(() => {}),
@@ -150,37 +145,40 @@ class Startup {
   }
 
   async #startThreads(
-    accepted: AcceptedScript,
     workers: number,
-    sockets: SocketOptions,
+    network: Network,
+    listen: readonly ListenRequest[],
     identity: Identity | null,
   ): Promise<RunningRouter> {
     const { define, plugins, moderation, debug = 0, environment } = this.#options
-    const listen = await freeSockets(sockets.network, await socketsOf(accepted, sockets))
-    const supervisor = superviseThreads(
-      workers,
-      listen,
-      {
-        path: this.path,
-        directory: this.#directory,
-        define,
-        plugins,
-        moderation,
-        debug,
-        pretty: isPretty(this.#options),
-        environment: { ...environment },
-      },
-      this.#log,
-    )
+    const settings = {
+      path: this.path,
+      directory: this.#directory,
+      define,
+      plugins,
+      listen: listen.length > 0 ? listen : undefined,
+      moderation,
+      debug,
+      pretty: isPretty(this.#options),
+      environment: { ...environment },
+    }
+    const supervisor = superviseThreads(workers, settings, this.#log)
     try {
-      await supervisor.bind()
+      const loaded = await supervisor.load()
+      await supervisor.bind(await freeSockets(network, loaded.listen))
       this.#beforeStore(identity)
       const description = await supervisor.open()
-      const stop = (milliseconds: number) => supervisor.stop(milliseconds)
-      return { ...accepted, description, workers, ended: supervisor.allGivenUp, stop }
+      return {
+        diagnostics: loaded.diagnostics as readonly Diagnostic[],
+        description,
+        workers,
+        ended: supervisor.allGivenUp,
+        stop: (milliseconds) => supervisor.stop(milliseconds),
+      }
     } catch (error) {
       await supervisor.abort()
-      throw error
+      if (!(error instanceof RejectedByThread)) throw error
+      throw new ScriptRejected(this.path, error.diagnostics as readonly Diagnostic[])
     }
   }
 
@@ -205,7 +203,6 @@ class Startup {
 }
 
 type ScriptOptions = Parameters<typeof acceptScript>[0]
-type SocketOptions = Parameters<typeof socketsOf>[1]
 
 const noMeaning = 'has no meaning here: one process, memory as needed'
 

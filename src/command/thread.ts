@@ -3,10 +3,11 @@ import { systemClock } from '../runtime/clock.ts'
 import { KeyedDigest } from '../runtime/keyed-digest.ts'
 import { createPinoLog } from '../runtime/pino-log.ts'
 import { systemRandom } from '../runtime/random.ts'
-import { type Server, startServer } from '../server.ts'
+import { acceptScript, ScriptRejected, type Server, socketsOf, startServer } from '../server.ts'
 import { openStore } from '../store/open-store.ts'
 import { regionStore } from '../store/region-store.ts'
 import type { Store } from '../store/table.ts'
+import type { ListenRequest } from '../transport/socket.ts'
 import { createSystemNetwork } from '../transport/system-network.ts'
 import type { FromThread, ThreadStart, ToThread } from '../worker/messages.ts'
 import { sharedRegions } from '../worker/regions.ts'
@@ -26,8 +27,12 @@ const log = createPinoLog({ level, pretty: settings.pretty }).child({ worker: in
 const notices = createPinoLog({ level: 'info', pretty: settings.pretty }).child({ worker: index })
 
 let server: Server | null = null
+let bindTo: (listen: readonly ListenRequest[]) => void = () => {}
 let opened = () => {}
 let serves = () => {}
+const toBind = new Promise<readonly ListenRequest[]>((resolve) => {
+  bindTo = resolve
+})
 const mayOpen = new Promise<void>((resolve) => {
   opened = resolve
 })
@@ -36,7 +41,8 @@ const mayServe = new Promise<void>((resolve) => {
 })
 
 control.on('message', (message: ToThread) => {
-  if (message.kind === 'open') opened()
+  if (message.kind === 'bind') bindTo(message.listen)
+  else if (message.kind === 'open') opened()
   else if (message.kind === 'serve') serves()
   else if (message.kind === 'unsettle') server?.unsettle()
   else if (message.kind === 'drain') void drain(message.milliseconds)
@@ -44,26 +50,38 @@ control.on('message', (message: ToThread) => {
 })
 
 try {
-  server = await startServer({
+  const script = {
     script: { path: settings.path },
-    network: createSystemNetwork({
-      log,
-      environment: settings.environment,
-      moderationMicroseconds: settings.moderation,
-    }),
+    ...(settings.define && { defines: settings.define }),
+    ...(settings.plugins && { pluginDirectories: settings.plugins }),
+    environment: (name: string) => settings.environment[name] ?? null,
+  }
+  const accepted = await acceptScript(script)
+  const network = createSystemNetwork({
+    log,
+    environment: settings.environment,
+    moderationMicroseconds: settings.moderation,
+  })
+  const asked = await socketsOf(accepted, {
+    network,
+    log,
+    ...(settings.listen && { listen: settings.listen }),
+  })
+  say({ kind: 'loaded', listen: asked, diagnostics: accepted.diagnostics })
+  server = await startServer({
+    ...script,
+    accepted,
+    network,
     clock,
     random: systemRandom(),
     log,
-    listen: start.listen,
+    listen: await toBind,
     store: async () => {
       say({ kind: 'bound' })
       await mayOpen
       return await openOwnStore()
     },
     regions,
-    ...(settings.define && { defines: settings.define }),
-    ...(settings.plugins && { pluginDirectories: settings.plugins }),
-    environment: (name) => settings.environment[name] ?? null,
     transactionsMax: transactionsThatFit(),
     worker: {
       link: new SharedLink(start.links, index, clock, (error) =>
@@ -81,7 +99,11 @@ try {
   if (settings.debug > 0) log.setLevel(level)
   keepRunning(notices)
 } catch (error) {
-  say({ kind: 'failed', error })
+  say({
+    kind: 'failed',
+    error,
+    diagnostics: error instanceof ScriptRejected ? error.diagnostics : null,
+  })
 }
 
 /** The environment of the directory, which each thread opens; or tables in memory that all share. */

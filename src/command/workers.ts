@@ -18,15 +18,16 @@ export interface ThreadSettings {
   readonly directory: string | null
   readonly define: ReadonlyMap<string, string> | undefined
   readonly plugins: readonly string[] | undefined
+  /** Instead of what the script says. */
+  readonly listen: readonly ListenRequest[] | undefined
   readonly moderation: number | undefined
   readonly debug: number
   readonly pretty: boolean
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
-/** `--workers` is exact; `children=` of the script is a wish, and no more than there are processors. */
-export function workersCount({ loaded }: AcceptedScript, exact: number | undefined, log: Log): number {
-  if (exact !== undefined) return exact
+/** `children=` of the script is a wish: there are no more workers than processors. */
+export function workersWished({ loaded }: AcceptedScript, log: Log): number {
   const children = Number(loaded.global('children'))
   const processors = availableParallelism()
   if (children > processors) {
@@ -63,7 +64,6 @@ const leastHeapMebibytes = 192
 
 export function superviseThreads(
   count: number,
-  listen: readonly ListenRequest[],
   settings: ThreadSettings,
   log: Log,
 ): Supervisor<ThreadSettings> {
@@ -73,7 +73,6 @@ export function superviseThreads(
   return new Supervisor({
     count,
     entry,
-    listen,
     secret: systemRandom().hex(32),
     clockOrigin: systemMonotonic(),
     settings,

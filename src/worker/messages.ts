@@ -10,8 +10,6 @@ export interface ThreadStart<Settings> {
   readonly links: LinkMemory
   readonly regions: RegionAccess
   readonly control: MessagePort
-  /** Each binds these, SO_REUSEPORT. */
-  readonly listen: readonly ListenRequest[]
   /** One for the whole router: what a worker signs another recognizes. */
   readonly secret: string
   /** Milliseconds of the system's monotonic clock that are zero on the clock of all workers. */
@@ -19,15 +17,19 @@ export interface ThreadStart<Settings> {
   readonly settings: Settings
 }
 
-/** The life of a thread: bound, (open) ready, (serve) it serves, (drain) drained, (close) it ends. */
+/** The life of a thread: loaded, (bind) bound, (open) ready, (serve) it serves, (drain) drained, (close) it ends. */
 export type ToThread =
   | { readonly kind: 'open' | 'serve' | 'close' | 'unsettle' }
+  /** Each thread binds the same sockets, SO_REUSEPORT. */
+  | { readonly kind: 'bind'; readonly listen: readonly ListenRequest[] }
   | { readonly kind: 'drain'; readonly milliseconds: number }
 
 export type FromThread =
   | { readonly kind: 'bound' | 'drained' }
   | { readonly kind: 'ready'; readonly description: ServerDescription }
-  | { readonly kind: 'failed'; readonly error: unknown }
+  | ({ readonly kind: 'loaded' } & LoadedByThread)
+  /** With the diagnostics of a script that was rejected. */
+  | { readonly kind: 'failed'; readonly error: unknown; readonly diagnostics: readonly unknown[] | null }
 
 /** For the line that says what runs. */
 export interface ServerDescription {
@@ -36,4 +38,21 @@ export interface ServerDescription {
   readonly udp: string
   readonly modules: readonly string[]
   readonly store: string
+}
+
+/** What a thread found in the script: the sockets that it asks for, and the compiler's diagnostics. */
+export interface LoadedByThread {
+  readonly listen: readonly ListenRequest[]
+  readonly diagnostics: readonly unknown[]
+}
+
+/** A thread failed because the script has errors. */
+export class RejectedByThread extends Error {
+  override readonly name = 'RejectedByThread'
+  readonly diagnostics: readonly unknown[]
+
+  constructor(message: string, diagnostics: readonly unknown[]) {
+    super(message)
+    this.diagnostics = diagnostics
+  }
 }

@@ -3,7 +3,14 @@ import { limits } from '../limits.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { ListenRequest } from '../transport/socket.ts'
-import type { FromThread, ServerDescription, ThreadStart, ToThread } from './messages.ts'
+import {
+  type FromThread,
+  type LoadedByThread,
+  RejectedByThread,
+  type ServerDescription,
+  type ThreadStart,
+  type ToThread,
+} from './messages.ts'
 import { RegionKeeper } from './regions.ts'
 import { createLinkMemory } from './shared-link.ts'
 
@@ -11,7 +18,8 @@ import { createLinkMemory } from './shared-link.ts'
  * The main thread of a router with several workers: starts them together, opens them one after the other (the first
  * makes what the store does not have yet), replaces one that dies, and ends them.
  *
- *   bind()   all threads load the script and bind their sockets; nothing is written yet
+ *   load()   all threads start and load the script
+ *   bind()   all bind their sockets; nothing is written yet
  *   open()   in turn: store, modules; then all of them serve
  *   stop()   all refuse what is new; when nobody waits for an answer any more, all close
  *
@@ -21,7 +29,6 @@ export interface SupervisorOptions<Settings> {
   readonly count: number
   /** The file that a worker thread runs. */
   readonly entry: URL
-  readonly listen: readonly ListenRequest[]
   readonly secret: string
   readonly clockOrigin: number
   readonly settings: Settings
@@ -45,6 +52,7 @@ export class Supervisor<Settings> {
   readonly #links
   readonly #threads: (Thread | null)[]
   #deathsInRow: number[]
+  #listen: readonly ListenRequest[] = []
   #isStopping = false
   #isServing = false
   #giveUp = () => {}
@@ -59,10 +67,18 @@ export class Supervisor<Settings> {
     })
   }
 
-  /** Rejects with the error of the first worker that cannot. */
-  async bind(): Promise<void> {
+  /** @throws RejectedByThread if the script has errors. */
+  async load(): Promise<LoadedByThread> {
     for (let index = 0; index < this.#options.count; index++) this.#threads[index] = this.#start(index, false)
-    await Promise.all(this.#living().map((thread) => thread.said('bound')))
+    const [first] = await Promise.all(this.#living().map((thread) => thread.said('loaded')))
+    if (first?.kind !== 'loaded') throw new Error('no worker is left')
+    return first
+  }
+
+  /** Rejects with the error of the first worker that cannot. */
+  async bind(listen: readonly ListenRequest[]): Promise<void> {
+    this.#listen = listen
+    await Promise.all(this.#living().map((thread) => this.#bind(thread)))
   }
 
   async open(): Promise<ServerDescription> {
@@ -96,12 +112,17 @@ export class Supervisor<Settings> {
     await Promise.all(this.#living().map((thread) => thread.terminate()))
   }
 
+  async #bind(thread: Thread): Promise<void> {
+    thread.say({ kind: 'bind', listen: this.#listen })
+    await thread.said('bound')
+  }
+
   #living(): Thread[] {
     return this.#threads.filter((thread) => thread !== null)
   }
 
   #start(index: number, isReplacement: boolean): Thread {
-    const { entry, listen, secret, clockOrigin, settings, heapMebibytes } = this.#options
+    const { entry, secret, clockOrigin, settings, heapMebibytes } = this.#options
     const control = new MessageChannel()
     const regions = new MessageChannel()
     const signal = new SharedArrayBuffer(4)
@@ -112,7 +133,6 @@ export class Supervisor<Settings> {
       links: this.#links,
       regions: { port: regions.port2, signal, locks: this.#regions.locks },
       control: control.port2,
-      listen,
       secret,
       clockOrigin,
       settings,
@@ -163,7 +183,8 @@ export class Supervisor<Settings> {
     const thread = this.#start(index, true)
     this.#threads[index] = thread
     try {
-      await thread.said('bound')
+      await thread.said('loaded')
+      await this.#bind(thread)
       thread.say({ kind: 'open' })
       await thread.said('ready')
     } catch (error) {
@@ -226,7 +247,7 @@ class Thread {
     if (heard === undefined) {
       return await new Promise((resolve, reject) => this.#waiting.push({ kind, resolve, reject }))
     }
-    if (heard.kind === 'failed') throw heard.error
+    if (heard.kind === 'failed') throw errorOf(heard)
     return heard
   }
 
@@ -238,7 +259,13 @@ class Thread {
     const at = this.#waiting.findIndex(({ kind }) => kind === said.kind || said.kind === 'failed')
     const [waiting] = at < 0 ? [] : this.#waiting.splice(at, 1)
     if (waiting === undefined) this.#heard.push(said)
-    else if (said.kind === 'failed') waiting.reject(said.error)
+    else if (said.kind === 'failed') waiting.reject(errorOf(said))
     else waiting.resolve(said)
   }
+}
+
+function errorOf({ error, diagnostics }: FromThread & { kind: 'failed' }): unknown {
+  return diagnostics === null
+    ? error
+    : new RejectedByThread(error instanceof Error ? error.message : '', diagnostics)
 }
