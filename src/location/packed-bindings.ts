@@ -8,8 +8,8 @@ import type { BindingTable, Changed, Expired, Page, PageMark } from './binding-t
 import { hashInRuid, hashOfAor } from './ruid.ts'
 
 /**
- * Bindings in memory: one packed record for each address-of-record (150 octets with one binding in it, where objects
- * in Maps took 1,000), and in front of them what was decoded last, in as many places as there may be decoded ones. A
+ * Bindings in memory: one packed record for each address-of-record (130 octets with one binding in it, where objects
+ * in Maps took 480), and in front of them what was decoded last, in as many places as there may be decoded ones. A
  * decoded list is as good as its record's version is: another worker's write is seen with the next lookup.
  *
  * Hot: of() and change() are what lookup() and save() cost. docs/decisions/0016-location-memory.md has the figures.

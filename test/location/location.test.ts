@@ -67,10 +67,13 @@ beforeEach(() => {
   store = new Store()
 })
 
-function open(isDurable: boolean, bindingsMax?: number): { locations: Locations; location: Location } {
+function open(
+  isDurable: boolean,
+  more: { bindingsMax?: number } = {},
+): { locations: Locations; location: Location } {
   const random = seededRandom(seed++)
   const host = { clock, log: silentLog, random, sockets, openTable: store.open, openRegion: privateRegions() }
-  const locations = new Locations(host, { isDurable, kind: '', ...(bindingsMax && { bindingsMax }) })
+  const locations = new Locations(host, { isDurable, kind: '', ...more })
   const location = locations.open('location')
   location.restore()
   return { locations, location }
@@ -231,7 +234,7 @@ describe.each([
   })
 
   test('no more bindings than limits allow', async () => {
-    const small = open(isDurable, 2).location
+    const small = open(isDurable, { bindingsMax: 2 }).location
     await small.apply([{ before: null, after: binding('1') }])
     expect([small.hasRoomFor(1), small.hasRoomFor(2)]).toEqual([true, false])
   })
