@@ -1,15 +1,12 @@
 import { isIPv6 } from 'node:net'
-import {
-  asciiLower,
-  colon,
-  isAlpha,
-  isDigit,
-  openBracket,
-  questionMark,
-  readDecimal,
-  semicolon,
-} from './bytes.ts'
+import { asciiLower, isAlpha, isDigit, readDecimal } from './bytes.ts'
 import { paramIn } from './headers/params.ts'
+
+// Of bytes.ts: why they stand here again is said there.
+const colon = 0x3a
+const openBracket = 0x5b
+const questionMark = 0x3f
+const semicolon = 0x3b
 
 /** RFC 3261 §19.1 (sip, sips), RFC 3966 (tel). A parsed URI is slices of the text. */
 export interface Uri {

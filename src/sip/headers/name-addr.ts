@@ -1,21 +1,17 @@
-import {
-  closingQuote,
-  colon,
-  comma,
-  greaterThan,
-  indexBefore,
-  lessThan,
-  questionMark,
-  quote,
-  semicolon,
-  skipLws,
-  trimLws,
-  unfold,
-} from '../bytes.ts'
+import { closingQuote, indexBefore, skipLws, trimLws, unfold } from '../bytes.ts'
 
 import { paramIn } from './params.ts'
 
 export { paramOf } from './params.ts'
+
+// Of bytes.ts: why they stand here again is said there.
+const colon = 0x3a
+const comma = 0x2c
+const greaterThan = 0x3e
+const lessThan = 0x3c
+const questionMark = 0x3f
+const quote = 0x22
+const semicolon = 0x3b
 
 /**
  * From, To, Contact, Route, Record-Route, Path, Refer-To: a display name, a URI, and parameters (RFC 3261

@@ -1,16 +1,18 @@
 import {
   asciiLower,
-  equals,
   hasQuotes,
   indexBefore,
   indexOfUnquoted,
-  quote,
-  semicolon,
   skipLws,
   trimLws,
   unfold,
   unquote,
 } from '../bytes.ts'
+
+// Of bytes.ts: why they stand here again is said there.
+const equals = 0x3d
+const quote = 0x22
+const semicolon = 0x3b
 
 /**
  * Parameters of headers and URIs: `;name=value;flag`, names without case, values tokens or quoted strings

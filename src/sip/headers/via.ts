@@ -1,21 +1,23 @@
 import {
-  closeBracket,
-  colon,
-  comma,
   endOfHostName,
   hasQuotes,
   indexOfUnquoted,
   isLws,
   isToken,
-  openBracket,
   readDecimal,
-  semicolon,
   skipLws,
   trimLws,
   unfold,
 } from '../bytes.ts'
 import { hostWithoutBrackets } from '../uri-host.ts'
 import { endOfParam, valueBetween, valueStartOf } from './params.ts'
+
+// Of bytes.ts: why they stand here again is said there.
+const closeBracket = 0x5d
+const colon = 0x3a
+const comma = 0x2c
+const openBracket = 0x5b
+const semicolon = 0x3b
 
 /** One value of Via: RFC 3261 §20.42, RFC 3581. */
 export interface Via {
