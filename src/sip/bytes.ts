@@ -4,24 +4,17 @@
  *
  * V8 compiles a module's own constants into the code, but reads what is imported or exported from memory each time, and
  * checks it. In the loop over header lines that was a quarter of the time, so hot functions here have the numbers,
- * and hot files constants of their own with these names.
+ * and hot files constants of their own.
  */
 
-export const tab = 0x09
 export const lineFeed = 0x0a
 export const carriageReturn = 0x0d
 export const space = 0x20
 export const quote = 0x22
 export const comma = 0x2c
-export const colon = 0x3a
 export const semicolon = 0x3b
-export const lessThan = 0x3c
 export const equals = 0x3d
-export const greaterThan = 0x3e
-export const questionMark = 0x3f
-export const at = 0x40
 export const openBracket = 0x5b
-export const backslash = 0x5c
 export const closeBracket = 0x5d
 
 /**
