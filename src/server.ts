@@ -198,6 +198,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     opened.push(() => engine.close())
     proxy.handlers = engine.handlers
     const handover = worker ? new Handover(worker.link, workers, clock, transactions, metrics) : null
+    if (worker?.isReplacement) handover?.unsettle()
     if (worker) opened.push(join(worker.link, workers, intake, transport, metrics, clock))
     await engine.start()
     await worker?.othersReady({ transport, loaded, storeDescription: store.description })

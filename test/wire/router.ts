@@ -24,6 +24,8 @@ export interface RouterOptions {
   data?: string
   /** More options of `viaduct run`. */
   args?: readonly string[]
+  /** Beside our own environment. VIADUCT_WORKERS runs every test with so many workers (test/README.md). */
+  env?: NodeJS.ProcessEnv
   /** What starts it instead of Node.js itself, such as `unshare -m sh -c '...; exec "$@"' sh`. */
   wrapper?: readonly string[]
 }
@@ -51,7 +53,9 @@ export async function startRouter(lab: Lab, script: string, options: RouterOptio
   ]
   lab.blackHole(blackHolePort)
   const [program = nodePath, ...words] = [...(options.wrapper ?? []), nodePath]
-  const process = lab.start(options.host ?? null, program, [...words, ...args])
+  const process = lab.start(options.host ?? null, program, [...words, ...args], {
+    ...(options.env && { env: options.env }),
+  })
   await Promise.race([
     process.prints(/ runs .* on udp:/, 20),
     process.exited.then((code) => ended(process, code)),
