@@ -32,13 +32,10 @@ export async function openNativeUdp(
   return new NativeUdp(addon, requests, handler, options)
 }
 
-/** Datagrams of one batch: so many are read before the first is answered. 32 to 128 cost the same. */
-const batchMax = 64
-/**
- * Each datagram has room for the largest. Places that are a power of two apart would share few lines of the
- * processor's cache, so each begins some lines later than the last one.
- */
-const inStride = limits.datagramBytesMax + 1 + 1_024 + 64
+/** Datagrams of one batch: so many are read before the first is answered. 16 to 128 cost the same. */
+const batchMax = 32
+/** Each has room for the largest datagram; what is never used of it is never memory. */
+const inStride = limits.datagramBytesMax + 1
 /** One datagram of the largest kind, or a batch of usual ones. */
 const outBytes = 131_072
 const outMax = 64
