@@ -234,8 +234,8 @@ export default definePlugin({
         locations.note()
       },
       async start() {
-        isStarted = true
         for (const name of ['location', ...params.preload]) usrloc.table(name)
+        isStarted = true
         if (locations.peers !== null && !host.workers.isFirst) await locations.peers.join()
         else for (const location of tables.values()) await restore(location)
       },

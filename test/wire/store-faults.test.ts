@@ -1,13 +1,5 @@
 import { randomFillSync } from 'node:crypto'
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  statSync,
-  truncateSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Answer, Caller, contactsOf, pause, request } from './caller.ts'
@@ -136,7 +128,8 @@ describe('faults of the store', { timeout: 40_000 }, () => {
   test('a store file that is damaged is moved aside, reported, and the service starts', async () => {
     const path = join(data, 'viaduct.mdb')
     const damages: Record<string, () => void> = {
-      'cut off': () => truncateSync(path, Math.floor(statSync(path).size * 0.6)),
+      // Three pages: so many bindings never fit in there, while the end of a file may be unused.
+      'cut off': () => truncateSync(path, 12_288),
       garbage: () => writeFileSync(path, randomFillSync(Buffer.alloc(40_960))),
       'of another program': () => writeFileSync(path, 'PK\x03\x04 this is no database\n'),
     }
