@@ -79,8 +79,9 @@ export interface Server {
   readonly diagnostics: readonly Diagnostic[]
   /** Refuses new requests; fulfilled when nobody waits for an answer, or after so many milliseconds. */
   drain(milliseconds: number): Promise<void>
-  /** Where a source's datagrams go may have changed: a worker has come or gone. */
-  unsettle(): void
+  /** Another worker of the router has died, or serves again. */
+  workerLost(worker: number): void
+  workerRegained(worker: number): void
   /** Refuses new requests, lets transactions end for at most `drainMilliseconds`, then closes everything. */
   stop(drainMilliseconds?: number): Promise<void>
 }
@@ -212,7 +213,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       storeDescription: store.description,
       diagnostics,
       drain: (milliseconds) => intake.drain(clock, milliseconds),
-      unsettle: () => handover?.unsettle(),
+      workerLost: (index) => handover?.lose(index),
+      workerRegained: (index) => handover?.regain(index),
       async stop(drainMilliseconds = 0) {
         await intake.drain(clock, drainMilliseconds)
         intake.close()

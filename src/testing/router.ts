@@ -74,9 +74,6 @@ function together(servers: readonly Server[]): Server {
     async drain(milliseconds) {
       await Promise.all(servers.map((server) => server.drain(milliseconds)))
     },
-    unsettle() {
-      for (const server of servers) server.unsettle()
-    },
     async stop(milliseconds = 0) {
       await Promise.all(servers.map((server) => server.drain(milliseconds)))
       await Promise.all(servers.map((server) => server.stop(0)))

@@ -26,6 +26,8 @@ export class Handover {
   readonly #transactions: TransactionLayer
   readonly #passed: Counter
   readonly #lost: Counter
+  /** Workers that have died and are not back yet. */
+  readonly #gone = new Set<number>()
   #unsettledUntil = Number.NEGATIVE_INFINITY
 
   constructor(link: Link, workers: Workers, clock: Clock, transactions: TransactionLayer, metrics: Metrics) {
@@ -63,7 +65,8 @@ export class Handover {
   /** A request that no transaction knows here; `hops`: how many workers have had it before. True if it went on. */
   takesRequest(request: SipMessage, flow: Flow, hops: number): boolean {
     if (hops + 1 >= this.#link.count || !this.#goesRound(request)) return false
-    return this.#passTo((this.#link.index + 1) % this.#link.count, request.text, flow, hops + 1)
+    const next = this.#next()
+    return next >= 0 && this.#passTo(next, request.text, flow, hops + 1)
   }
 
   /** The kernel tells an ICMP error to whichever worker its hash says: all hear of it, one of them has sent. */
@@ -72,9 +75,31 @@ export class Handover {
     this.#workers.tell(sendErrorTopic, told)
   }
 
-  /** A worker has come or gone: where the kernel puts a source may have changed. */
+  /** A worker has died: what it had is lost, and nothing is passed to it. */
+  lose(worker: number): void {
+    this.#gone.add(worker)
+    this.unsettle()
+  }
+
+  /** Another serves in its place. */
+  regain(worker: number): void {
+    this.#gone.delete(worker)
+    this.unsettle()
+  }
+
+  /** Where the kernel puts a source may have changed. */
   unsettle(): void {
     this.#unsettledUntil = this.#clock.now() + this.#transactions.timers.j
+  }
+
+  /** The next one that lives; -1 if there is none. */
+  #next(): number {
+    const { index, count } = this.#link
+    for (let step = 1; step < count; step++) {
+      const worker = (index + step) % count
+      if (!this.#gone.has(worker)) return worker
+    }
+    return -1
   }
 
   #goesRound(request: SipMessage): boolean {
@@ -85,7 +110,7 @@ export class Handover {
   }
 
   #pass(owner: number, text: string, flow: Flow): boolean {
-    if (owner === this.#link.index || owner >= this.#link.count) return false
+    if (owner === this.#link.index || owner >= this.#link.count || this.#gone.has(owner)) return false
     return this.#passTo(owner, text, flow, 1)
   }
 

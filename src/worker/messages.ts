@@ -19,7 +19,9 @@ export interface ThreadStart<Settings> {
 
 /** The life of a thread: loaded, (bind) bound, (open) ready, (serve) it serves, (drain) drained, (close) it ends. */
 export type ToThread =
-  | { readonly kind: 'open' | 'serve' | 'close' | 'unsettle' }
+  | { readonly kind: 'open' | 'serve' | 'close' }
+  /** Another worker has died, or serves again. */
+  | { readonly kind: 'lost' | 'regained'; readonly worker: number }
   /** Each thread binds the same sockets, SO_REUSEPORT. */
   | { readonly kind: 'bind'; readonly listen: readonly ListenRequest[] }
   | { readonly kind: 'drain'; readonly milliseconds: number }

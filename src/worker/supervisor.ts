@@ -156,7 +156,7 @@ export class Supervisor<Settings> {
     const held = this.#regions.release(index)
     if (this.#isStopping || !this.#isServing) return
     this.#threads[index] = null
-    for (const other of this.#living()) other.say({ kind: 'unsettle' })
+    for (const other of this.#living()) other.say({ kind: 'lost', worker: index })
     const served = thread.servesSince === null ? 0 : clock.now() - thread.servesSince
     const deaths = served > soundAfterMs ? 1 : (this.#deathsInRow[index] ?? 0) + 1
     this.#deathsInRow[index] = deaths
@@ -193,8 +193,8 @@ export class Supervisor<Settings> {
       await thread.terminate()
       return
     }
-    for (const one of this.#living()) one.say({ kind: 'unsettle' })
     thread.serve(clock.now())
+    for (const one of this.#living()) if (one !== thread) one.say({ kind: 'regained', worker: index })
     log.info({ worker: index }, `worker ${index} serves again`)
   }
 }

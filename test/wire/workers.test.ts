@@ -27,8 +27,8 @@ describe('two workers', { timeout: 60_000 }, () => {
     await lab.close()
   })
 
-  const start = (port?: number) =>
-    startRouter(lab, script, { data: data(), args: ['--workers', '2'], ...(port && { port }) })
+  const start = (port?: number, env: NodeJS.ProcessEnv = {}) =>
+    startRouter(lab, script, { data: data(), args: ['--workers', '2'], env, ...(port && { port }) })
 
   async function newCaller(): Promise<Caller> {
     const caller = await Caller.open()
@@ -151,45 +151,6 @@ describe('two workers', { timeout: 60_000 }, () => {
     expect(sumsOf(await options(zero))[4]).toBe(10)
   })
 
-  test.each([
-    ['exit', /worker (\d) died \(it ended with 7\)/],
-    ['memory', /worker (\d) died \(.*memory/],
-  ])(
-    'a worker that dies (%s) is replaced, the other serves meanwhile, and no binding is lost',
-    async (how, said) => {
-      const [victim, survivor] = [await oneAt(1), await oneAt(0)]
-      await register(victim, 'alice')
-      await register(survivor, 'bob')
-      let isKilling = true
-      let unanswered = 0
-      const watch = (async () => {
-        for (; isKilling; await pause(20)) {
-          // What its source now meets may be the worker that is not there yet: it asks again, as SIP has it.
-          const asked = request(survivor, router.port, { method: 'OPTIONS', user: 'x' })
-          const answer = await survivor.ask(asked, router.port, {
-            milliseconds: 8_000,
-            retryMilliseconds: 250,
-          })
-          if (answer === null) unanswered++
-        }
-      })()
-      victim.tell(request(victim, router.port, { method: 'OPTIONS', user: how }), router.port)
-      await router.process.prints(said, 20)
-      await router.process.prints(/worker 1 serves again/, 30)
-      isKilling = false
-      await watch
-      expect(unanswered).toBe(0)
-      const sources = await Promise.all(Array.from({ length: 24 }, newCaller))
-      const met = await Promise.all(sources.map(async (caller) => workerOf(await options(caller))))
-      expect(new Set(met)).toEqual(new Set([0, 1]))
-      for (const user of ['alice', 'bob']) {
-        const found = await Promise.all(sources.slice(0, 8).map((caller) => message(caller, user)))
-        expect(found.map((answer) => answer?.status)).toEqual(Array.from({ length: 8 }, () => 200))
-      }
-      expect(await router.stop()).toBe(0)
-    },
-  )
-
   test('an error that nobody catches costs a line with the number of the worker', async () => {
     const caller = await oneAt(1)
     expect((await options(caller, 'throw'))?.status).toBe(200)
@@ -223,7 +184,51 @@ describe('two workers', { timeout: 60_000 }, () => {
     expect(other).toMatch(/another program uses that port/)
   })
 
+  test.each([
+    ['exit', /worker (\d) died \(it ended with 7\)/],
+    ['memory', /worker (\d) died \(.*memory/],
+  ])(
+    'a worker that dies (%s) is replaced, the other serves meanwhile, and no binding is lost',
+    async (how, said) => {
+      // Little memory, so that it is used up soon.
+      await router.stop()
+      router = await start(undefined, { NODE_OPTIONS: '--max-old-space-size=400' })
+      const [victim, survivor] = [await oneAt(1), await oneAt(0)]
+      await register(victim, 'alice')
+      await register(survivor, 'bob')
+      let isKilling = true
+      let unanswered = 0
+      const watch = (async () => {
+        for (; isKilling; await pause(20)) {
+          // What its source now meets may be the worker that is not there yet: it asks again, as SIP has it.
+          const asked = request(survivor, router.port, { method: 'OPTIONS', user: 'x' })
+          const answer = await survivor.ask(asked, router.port, {
+            milliseconds: 8_000,
+            retryMilliseconds: 250,
+          })
+          if (answer === null) unanswered++
+        }
+      })()
+      victim.tell(request(victim, router.port, { method: 'OPTIONS', user: how }), router.port)
+      await router.process.prints(said, 20)
+      await router.process.prints(/worker 1 serves again/, 30)
+      isKilling = false
+      await watch
+      expect(unanswered).toBe(0)
+      const sources = await Promise.all(Array.from({ length: 24 }, newCaller))
+      const met = await Promise.all(sources.map(async (caller) => workerOf(await options(caller))))
+      expect(new Set(met)).toEqual(new Set([0, 1]))
+      for (const user of ['alice', 'bob']) {
+        const found = await Promise.all(sources.slice(0, 8).map((caller) => message(caller, user)))
+        expect(found.map((answer) => answer?.status)).toEqual(Array.from({ length: 8 }, () => 200))
+      }
+      expect(await router.stop()).toBe(0)
+    },
+  )
+
   test('SIGTERM: both finish what they have accepted, new requests get 503, exit code 0', async () => {
+    await router.stop()
+    router = await start()
     const [callee, far, near] = [await oneAt(0), await oneAt(1), await oneAt(0)]
     await register(callee, 'slow')
     callee.onRequest = () => null
