@@ -337,7 +337,8 @@ export class PackedTable {
   #file(at: number, due: number, isNew: boolean): void {
     const { words } = this.heap
     const record = at >> 2
-    const second = due >= never ? never : Math.max(this.#get(own.swept) + 1, Math.ceil(due))
+    // What is due already waits for the next takeDue(): its slot has been emptied.
+    const second = due >= never ? never : due <= this.#get(own.swept) ? overdue : Math.ceil(due)
     if (!isNew) {
       const filed = words[record + word.filed] ?? never
       if (filed <= second && filed !== never) return
