@@ -67,12 +67,12 @@ describe('a ratio against its bar', () => {
     ]).map(({ must, reach, verdict }) => [must, reach, verdict])
 
   test.each([
-    ['b', 'sat', 60.4, [0.7, 0.6, 'reached']],
-    ['b', 'sat', 60.6, [0.7, 0.6, 'holds']],
-    ['b', 'sat', 70.4, [0.7, 0.6, 'holds']],
-    ['b', 'sat', 70.6, [0.7, 0.6, 'misses']],
-    ['b', 5_000, 66, [0.65, 0.55, 'misses']],
-    ['c', 'sat', 60, [0.75, null, 'holds']],
+    ['b', 'sat', 50.4, [0.7, 0.5, 'reached']],
+    ['b', 'sat', 50.6, [0.7, 0.5, 'holds']],
+    ['b', 'sat', 70.4, [0.7, 0.5, 'holds']],
+    ['b', 'sat', 70.6, [0.7, 0.5, 'misses']],
+    ['b', 5_000, 66, [0.65, 0.4, 'misses']],
+    ['c', 'sat', 60, [0.75, 0.55, 'holds']],
     ['f0', 'sat', 60, [null, null, null]],
   ] as const)('%s at %s, %d of 100: %j', (scenario, rate, cost, expected) => {
     expect(verdictOf(cost, scenario, rate)).toEqual([expected])
@@ -83,7 +83,7 @@ describe('a ratio against its bar', () => {
     expect(verdictOf(100, 'b', 5_000, immediate)).toEqual([[1, null, 'holds']])
     expect(verdictOf(101, 'b', 5_000, immediate)).toEqual([[1, null, 'misses']])
     expect(verdictOf(100, 'b', 5_000, 'dgram')).toEqual([[1, null, 'holds']])
-    expect(verdictOf(71, 'b', 'sat', immediate)).toEqual([[0.7, 0.6, 'misses']])
+    expect(verdictOf(71, 'b', 'sat', immediate)).toEqual([[0.7, 0.5, 'misses']])
   })
 
   test('one server alone has no ratio; a pair of which one never had a clean run says so', () => {
