@@ -168,7 +168,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       metrics,
       send,
       transactionsMax: options.transactionsMax ?? limits.transactionsMax,
-      ...(worker && { branchMark: branchMark(worker.link.index) }),
+      ...(worker && { branchMark: branchMark(worker.link.index), worker: worker.link }),
     })
     opened.push(() => transactions.close())
     const proxy = createProxy({

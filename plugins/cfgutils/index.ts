@@ -7,6 +7,7 @@ import {
   type RouteContext,
 } from '../../src/plugin/index.ts'
 import { Locks } from './locks.ts'
+import { WorkerLocks } from './worker-locks.ts'
 
 const done = { '1': 'done' } as const
 
@@ -151,7 +152,7 @@ export default definePlugin({
   setup(host, params) {
     let percent = params.initial_probability
     let gflags = params.initial_gflags
-    const locks = new Locks(host.clock)
+    const locks = new Locks(host.clock, host.workers.count > 1 ? new WorkerLocks(host) : null)
     return {
       functions: {
         rand_set_prob(_context, value) {

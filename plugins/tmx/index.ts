@@ -13,6 +13,9 @@ import { readElsewhere } from './elsewhere.ts'
 import { indexOf, labelOf, SuspendedTransactions } from './suspended.ts'
 
 /** What Kamailio's tmx adds to tm: suspending, cancelling by Call-ID, and a look at the transaction's other messages. */
+/** What another worker is told: index, label, route. */
+const continueTopic = 'tmx.continue'
+
 const yesNo = { 1: 'yes', '-1': 'no' } as const
 const callArguments = [
   { name: 'callid', type: 'string', doc: 'Call-ID of the INVITE.' },
@@ -128,8 +131,16 @@ export default definePlugin({
   },
   uses: ['tm'],
   setup(host) {
+    const { workers } = host
+    // Its transaction is another worker's: whether it still waits we do not learn.
+    workers.onTold(continueTopic, (value) => {
+      const [index, label, route] = value as [number, number, string]
+      goOn(index, label, route)
+    })
     const suspended = new SuspendedTransactions()
     const tm = () => host.exportsOf<TmExports>('tm')
+    const goOn = (index: number, label: number, route: string) =>
+      suspended.take(index, label)?.resume(route) ? 1 : -1
     return {
       functions: {
         t_precheck_trans: () => -1,
@@ -168,8 +179,10 @@ export default definePlugin({
           return transaction !== null && suspended.add(transaction) ? 1 : -1
         },
         t_continue(_context, index, label, route) {
-          const waiting = suspended.take(Number(index), Number(label))
-          return waiting?.resume(route) ? 1 : -1
+          const owner = Number(label) > 0 ? Number(label) % workers.count : workers.index
+          if (owner === workers.index) return goOn(Number(index), Number(label), route)
+          workers.tellOne(owner, continueTopic, [Number(index), Number(label), route])
+          return 1
         },
         t_drop(context) {
           context.transaction?.cancelBranches('all')

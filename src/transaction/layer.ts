@@ -47,6 +47,8 @@ export interface LayerOptions {
   readonly transactionsMax?: number
   /** In all branches of a router's worker where there are several. */
   readonly branchMark?: string
+  /** Which of how many workers this is: an id says whose transaction it is, by its remainder. */
+  readonly worker?: { readonly index: number; readonly count: number }
 }
 
 export function createTransactionLayer(options: LayerOptions): TransactionLayer {
@@ -84,7 +86,8 @@ class Layer implements TransactionLayer, TransactionServices {
   readonly #fingerprint: Fingerprint
   readonly #failedFlows = new Map<string, string>()
   #errorTimer: Timer | null = null
-  #lastId = 0
+  #lastId: number
+  readonly #idStep: number
   readonly #absorbed: Counter
   readonly #retransmitted: Counter
   readonly #stray: Counter
@@ -93,6 +96,8 @@ class Layer implements TransactionLayer, TransactionServices {
   constructor(options: LayerOptions) {
     this.clock = options.clock
     this.send = options.send
+    this.#lastId = options.worker?.index ?? 0
+    this.#idStep = options.worker?.count ?? 1
     this.timers = { ...(options.timers ?? defaultTimers) }
     this.newBranch = branchSource(options.random, options.branchMark)
     const { random } = options
@@ -209,7 +214,7 @@ class Layer implements TransactionLayer, TransactionServices {
     if (this.#serverOf(request, method) !== null || this.#isFull()) return null
     const hash = this.#hashOf(request)
     const check = this.#checkOf(request, method)
-    const server = new LiveServer(this, ++this.#lastId, hash, check, request, flow, user)
+    const server = new LiveServer(this, this.#nextId(), hash, check, request, flow, user)
     this.#servers.add(server)
     return server
   }
@@ -217,7 +222,7 @@ class Layer implements TransactionLayer, TransactionServices {
   createClient(options: ClientOptions): ClientTransaction | null {
     const hash = branchHash(options.branch)
     if (this.#isFull() || this.#clientWith(options.branch, hash) !== null) return null
-    const client = new LiveClient(this, ++this.#lastId, hash, methodOf(options.text), options)
+    const client = new LiveClient(this, this.#nextId(), hash, methodOf(options.text), options)
     this.#clients.add(client)
     client.start(options.now ?? this.clock.now())
     return client
@@ -293,9 +298,14 @@ class Layer implements TransactionLayer, TransactionServices {
 
   sendCancel(invite: LiveClient, text: string): void {
     const options = { text, branch: invite.branch, flow: invite.flow, user: nobody }
-    const cancel = new LiveClient(this, ++this.#lastId, invite.hash, 'CANCEL', options)
+    const cancel = new LiveClient(this, this.#nextId(), invite.hash, 'CANCEL', options)
     this.#cancels.set(cancel.branch, cancel)
     cancel.start(this.clock.now())
+  }
+
+  #nextId(): number {
+    this.#lastId += this.#idStep
+    return this.#lastId
   }
 
   #receiveAck(ack: SipMessage): RequestOutcome {
