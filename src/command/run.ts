@@ -166,7 +166,9 @@ class Startup {
     try {
       const loaded = await supervisor.load()
       await supervisor.bind(await freeSockets(network, loaded.listen))
+      const uid = process.geteuid?.()
       this.#beforeStore(identity)
+      supervisor.mayBindAgain = process.geteuid?.() === uid
       const description = await supervisor.open()
       return {
         diagnostics: loaded.diagnostics as readonly Diagnostic[],

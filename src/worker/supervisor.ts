@@ -47,11 +47,14 @@ const soundAfterMs = 60_000
 export class Supervisor<Settings> {
   /** Fulfilled when no worker is left and none will be started. */
   readonly allGivenUp: Promise<void>
+  /** False once the user has been changed: the sockets of the others belong to the one before, and refuse ours. */
+  mayBindAgain = true
   readonly #options: SupervisorOptions<Settings>
   readonly #regions = new RegionKeeper()
   readonly #links
   readonly #threads: (Thread | null)[]
-  #deathsInRow: number[]
+  readonly #deathsInRow: number[]
+  readonly #isGivenUp: boolean[]
   #listen: readonly ListenRequest[] = []
   #isStopping = false
   #isServing = false
@@ -62,6 +65,7 @@ export class Supervisor<Settings> {
     this.#links = createLinkMemory(options.count)
     this.#threads = Array.from({ length: options.count }, () => null)
     this.#deathsInRow = this.#threads.map(() => 0)
+    this.#isGivenUp = this.#threads.map(() => false)
     this.allGivenUp = new Promise((resolve) => {
       this.#giveUp = resolve
     })
@@ -162,12 +166,13 @@ export class Supervisor<Settings> {
     this.#deathsInRow[index] = deaths
     const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** (deaths - 1))
     const fields = { worker: index, deaths, locksHeld: held }
-    if (deaths > limits.workerDeathsMax) {
-      log.fatal(
-        fields,
-        `worker ${index} died (${why}), ${deaths} times in a row: it is not replaced any more`,
-      )
-      if (this.#deathsInRow.every((count) => count > limits.workerDeathsMax)) this.#giveUp()
+    if (deaths > limits.workerDeathsMax || !this.mayBindAgain) {
+      const because = this.mayBindAgain
+        ? `${deaths} times in a row: it is not replaced any more`
+        : 'and cannot be replaced after a change of user (-u): restart the router'
+      log.fatal(fields, `worker ${index} died (${why}), ${because}`)
+      this.#isGivenUp[index] = true
+      if (this.#isGivenUp.every((one) => one)) this.#giveUp()
       return
     }
     log.error(
