@@ -144,11 +144,12 @@ describe('linear time, whatever the pattern and the subject', () => {
     const time = (length: number) => {
       const text = subject(length)
       let best = Number.POSITIVE_INFINITY
-      for (let i = 0; i < 3; i++) {
-        const start = performance.now()
+      for (let i = 0; i < 5; i++) {
+        // This thread's own work, not what a busy machine made it wait for.
+        const start = process.threadCpuUsage()
         pattern.test(text)
         pattern.match(text)
-        best = Math.min(best, performance.now() - start)
+        best = Math.min(best, process.threadCpuUsage(start).user / 1_000)
       }
       return best
     }
@@ -198,9 +199,9 @@ describe('patterns made at run time', () => {
 
   test('are linear too', () => {
     const pattern = new PatternCache().get('(a+)+$', true) as Pattern
-    const start = performance.now()
+    const start = process.threadCpuUsage()
     expect(pattern.test(`${'a'.repeat(50_000)}!`)).toBe(false)
-    expect(performance.now() - start).toBeLessThan(1000)
+    expect(process.threadCpuUsage(start).user).toBeLessThan(1_000_000)
   })
 
   test('that are none match nothing, and say so each time', async () => {
