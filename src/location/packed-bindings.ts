@@ -105,6 +105,7 @@ export class PackedBindings implements BindingTable {
     try {
       const at = table.find(hash, aor)
       const existing = at === 0 ? noBindings : this.#bindingsAt(at, hash)
+      if (after !== null && this.#refresh(at, hash, existing, after)) return 'done'
       const bindings = replaced(existing, ruid, after)
       if (bindings === existing) return 'done'
       if (!this.#write(at, hash, aor, bindings)) return 'full'
@@ -188,6 +189,17 @@ export class PackedBindings implements BindingTable {
     const place = hash & (limits.bindingsDecodedMax - 1)
     this.#versions[place] = version
     this.#decoded[place] = bindings
+  }
+
+  /** The usual change: the same device again. False if it is another one. */
+  #refresh(at: number, hash: number, existing: readonly Binding[], after: Binding): boolean {
+    const [before] = existing
+    if (before === undefined || existing.length !== 1) return false
+    const table = this.#table
+    if (!this.#writer.refresh(table.heap.bytes, table.valueAt(at), before, after, this.#shift)) return false
+    table.touch(at, (after.expiresAt + this.#shift) / 1000)
+    this.#remember(hash, table.versionOf(at), [after])
+    return true
   }
 
   /** False: there is no room, and all is as it was. */

@@ -135,6 +135,12 @@ export class PackedTable {
     return place
   }
 
+  /** The record's value was written over in place. */
+  touch(at: number, due: number): void {
+    this.heap.words[(at >> 2) + word.version] = this.#nextVersion()
+    this.#file(at, due, false)
+  }
+
   remove(at: number): void {
     const { words } = this.heap
     this.#unfile(at)

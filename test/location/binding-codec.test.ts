@@ -91,6 +91,68 @@ describe('what is read is what was written', () => {
   })
 })
 
+describe('a refresh in place', () => {
+  function written(writer: BindingWriter, binding: Binding, shift: number): Octets {
+    const bytes = Buffer.alloc(writer.begin([binding], hash, shift)) as Buffer as Octets
+    writer.finish(bytes, 0)
+    return bytes
+  }
+
+  test.each([
+    ['with shared texts', fewSharedTexts()],
+    ['by itself', noSharedTexts],
+  ])('is what writing it anew makes, or is not done and leaves all as it was, %s', (_name, shared) => {
+    const changes = fc.record(
+      {
+        callId: octets,
+        cseq: fc.nat(300),
+        expiresAt: times,
+        modifiedAt: times,
+        contact: octets,
+        q: fc.nat(2),
+      },
+      { requiredKeys: [] },
+    )
+    const writer = new BindingWriter(shared)
+    fc.assert(
+      fc.property(anyBinding, changes, times, (before, changed, shift) => {
+        const after = { ...before, ...changed }
+        const old = written(writer, before, shift)
+        const bytes = Buffer.from(old) as Buffer as Octets
+        const isDone = writer.refresh(bytes, 0, before, after, shift)
+        expect(bytes).toEqual(isDone ? written(writer, after, shift) : old)
+      }),
+    )
+  })
+
+  const known = createBinding({
+    aor: 'aor',
+    ruid: `uloc-aa-1-${hashText}`,
+    contact: 'sip:a@b',
+    callId: 'call-1',
+    cseq: 7,
+    expiresAt: 3_600_000,
+  })
+  const later = { ...known, callId: 'call-2', cseq: 8, modifiedAt: 60, expiresAt: 3_600_060 }
+
+  test.each<[string, Partial<Binding>, boolean]>([
+    ['the same device again', {}, true],
+    ['another contact', { contact: 'sip:c@d' }, false],
+    ['a Call-ID of another length', { callId: 'call-10' }, false],
+    ['a Call-ID that is not Latin-1', { callId: 'call-\u0142' }, false],
+    ['a CSeq that takes more octets', { cseq: 128 }, false],
+    ['for ever', { expiresAt: Number.POSITIVE_INFINITY }, false],
+    ['another User-Agent', { userAgent: 'x' }, false],
+    ['in memory only', { isDurable: false }, false],
+  ])('%s', (_what, changed, isDone) => {
+    const writer = new BindingWriter(fewSharedTexts())
+    const bytes = written(writer, { ...known, modifiedAt: 10 }, 1e12)
+    expect(writer.refresh(bytes, 0, { ...known, modifiedAt: 10 }, { ...later, ...changed }, 1e12)).toBe(
+      isDone,
+    )
+  })
+})
+
 test('a usual binding takes some 90 octets', () => {
   const writer = new BindingWriter({ numberOf: () => 1, textOf: () => '' })
   const usual = createBinding({
