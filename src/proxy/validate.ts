@@ -1,4 +1,5 @@
 import { limits } from '../limits.ts'
+import { hexOf } from '../runtime/sip-hash.ts'
 import { HeaderId } from '../sip/header-id.ts'
 import type { Via } from '../sip/headers/via.ts'
 import type { SipMessage } from '../sip/message.ts'
@@ -27,7 +28,7 @@ export function loopDigest(request: SipMessage, flow: Flow): string {
   let hash = textHash(request.requestUri, flow.port)
   if (request.first(HeaderId.route) >= 0) hash = textHash(request.value(HeaderId.route), hash)
   hash = textHash(flow.address, hash)
-  return (hash >>> 0).toString(36)
+  return hexOf(hash)
 }
 
 /** Our branch: the transaction layer's own, the loop digest, the index of the branch. */

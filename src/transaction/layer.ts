@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Counter, createMetrics, type Metrics } from '../runtime/metrics.ts'
 import type { Random } from '../runtime/random.ts'
+import { hexOf } from '../runtime/sip-hash.ts'
 import type { SipMessage } from '../sip/message.ts'
 import { isFault, scanMessage } from '../sip/scan.ts'
 import type { Flow, ListenSocket } from '../transport/socket.ts'
@@ -275,7 +276,8 @@ class Layer implements TransactionLayer, TransactionServices {
   serverAccepted({ hash, check, request, answer }: LiveServer): void {
     if (answer === null) return
     this.#fingerprint.readDialog(request)
-    this.#remember({ ...answer, text: `${hash} ${check}` }, 64 * this.timers.t1)
+    const { socket, address, port } = answer
+    this.#remember({ text: hexOf(hash) + hexOf(check), socket, address, port }, 64 * this.timers.t1)
   }
 
   serverEnded(server: LiveServer): void {
@@ -332,8 +334,9 @@ class Layer implements TransactionLayer, TransactionServices {
     this.#fingerprint.readDialog(ack)
     const accepted = this.#recall()
     if (accepted === null) return null
-    const [hash, check] = accepted.text.split(' ').map(Number)
-    for (let at = this.#servers.first(hash ?? 0); at !== null; at = at.tableNext) {
+    const hash = wordAt(accepted.text, 0)
+    const check = wordAt(accepted.text, 8)
+    for (let at = this.#servers.first(hash); at !== null; at = at.tableNext) {
       if (at.hash === hash && at.check === check) return at
     }
     return new SettledServer(ack, accepted, this.clock.now())
@@ -426,6 +429,11 @@ const nobody: ClientTransactionUser = {
   onResponse() {},
   onTimeout() {},
   onTransportError() {},
+}
+
+/** What hexOf() wrote. */
+function wordAt(text: string, start: number): number {
+  return Number.parseInt(text.slice(start, start + 8), 16) | 0
 }
 
 function methodOf(text: string): string {
