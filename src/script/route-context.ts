@@ -4,7 +4,8 @@ import type { RouteContext } from '../plugin/route-context.ts'
 import type { Branch, ReplyOptions, ResponseContext } from '../proxy/proxy.ts'
 import { createTarget, type Target } from '../proxy/target.ts'
 import { createEditList, type EditList } from '../sip/edit.ts'
-import type { NameAddr } from '../sip/headers/name-addr.ts'
+import { HeaderId } from '../sip/header-id.ts'
+import { readUriOf } from '../sip/headers/name-addr.ts'
 import type { SipMessage } from '../sip/message.ts'
 import { isFault, scanMessage } from '../sip/scan.ts'
 import { parseUri, type Uri } from '../sip/uri.ts'
@@ -64,8 +65,10 @@ export class ScriptRun implements RouteContext {
   #edits: EditList | null = null
   #uriText = ''
   #uri: Uri | null = null
-  #from: ParsedAddress = unread
-  #to: ParsedAddress = unread
+  /** The message whose From and To these are; undefined: not asked for yet. */
+  #addressed: SipMessage | null = null
+  #fromUri: Uri | null | undefined = undefined
+  #toUri: Uri | null | undefined = undefined
   #wall = 0
 
   constructor(
@@ -111,18 +114,18 @@ export class ScriptRun implements RouteContext {
 
   /**
    * The URI of From; null if it is none. Scripts ask for its user and its host again and again: parsed once for all,
-   * which saves 0.7 us in a script that looks seven times.
+   * which saves 0.7 us in a script that looks seven times, and where it stands, without the header around it.
    */
   get fromUri(): Uri | null {
-    const { from } = this.message
-    if (this.#from.header !== from) this.#from = parsedAddress(from)
-    return this.#from.uri
+    if (this.#addressed !== this.message) this.#forgetAddresses()
+    if (this.#fromUri === undefined) this.#fromUri = uriIn(this.message, HeaderId.from)
+    return this.#fromUri
   }
 
   get toUri(): Uri | null {
-    const { to } = this.message
-    if (this.#to.header !== to) this.#to = parsedAddress(to)
-    return this.#to.uri
+    if (this.#addressed !== this.message) this.#forgetAddresses()
+    if (this.#toUri === undefined) this.#toUri = uriIn(this.message, HeaderId.to)
+    return this.#toUri
   }
 
   /** Unix milliseconds, the same for the whole run: `$TS`. */
@@ -213,6 +216,12 @@ export class ScriptRun implements RouteContext {
     return fields
   }
 
+  #forgetAddresses(): void {
+    this.#addressed = this.message
+    this.#fromUri = undefined
+    this.#toUri = undefined
+  }
+
   #mayReply(): boolean {
     if (this.isReplied || this.isAbandoned || !this.message.isRequest) return false
     return this.message.method !== 'ACK'
@@ -257,16 +266,10 @@ export interface ScriptProblem {
   readonly reason: string
 }
 
-/** A header that names somebody, and its URI. */
-interface ParsedAddress {
-  readonly header: NameAddr | null
-  readonly uri: Uri | null
-}
-
-const unread: ParsedAddress = { header: null, uri: null }
-
-function parsedAddress(header: NameAddr | null): ParsedAddress {
-  return header === null ? unread : { header, uri: parseUri(header.uri) }
+function uriIn(message: SipMessage, id: HeaderId): Uri | null {
+  const index = message.first(id)
+  if (index < 0) return null
+  return readUriOf(message.text, message.headerValueStart(index), message.headerValueEnd(index))
 }
 
 function headersOnly(headers: string | undefined): ReplyOptions | undefined {

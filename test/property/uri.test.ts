@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { parseNameAddr, readUriOf } from '../../src/sip/headers/name-addr.ts'
 import {
   escapeUser,
   parseUri,
@@ -12,6 +13,8 @@ import {
   withUser,
   writeUri,
 } from '../../src/sip/uri.ts'
+import { readUri, readUriIn } from '../../src/sip/uri-parse.ts'
+import { mutate, mutation } from './hostile-text.ts'
 import { octets } from './message-text.ts'
 
 const user = fc.stringMatching(/^[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,15}$/)
@@ -65,6 +68,53 @@ describe('URIs', () => {
           if (parsed !== null) expect(writeUri(parsed)).toBe(candidate)
         }
       }),
+    )
+  })
+
+  /** The short cut recognizes `sip:` alone: another way of writing the scheme is left to the general reader. */
+  it('are read by the short cut as by the general reader, wherever they stand', () => {
+    const damaged = fc
+      .tuple(uri, fc.array(mutation, { maxLength: 3 }))
+      .map(([{ text }, changes]) => mutate(text, changes))
+    const usual = fc
+      .tuple(user, host, fc.integer({ min: -1, max: 70_000 }))
+      .map(([name, domain, port]) => `sip:${name}@${domain}${port < 0 ? '' : `:${port}`}`)
+    fc.assert(
+      fc.property(fc.oneof(damaged, usual, octets), octets, octets, (text, before, after) => {
+        const rest = text.slice(4)
+        const short = readUri(`sip:${rest}`)
+        const general = readUri(`SIP:${rest}`)
+        expect(short === null ? null : { ...short, ...short.places }).toEqual(
+          general === null ? null : { ...general, ...general.places },
+        )
+        const within = readUriIn(
+          `${before}sip:${rest}${after}`,
+          before.length,
+          before.length + 4 + rest.length,
+        )
+        expect(within).toEqual(short)
+        expect(within?.text).toBe(short?.text)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it('of From and To are read where they stand as from the value', () => {
+    const value = fc
+      .tuple(
+        fc.constantFrom('', '"A <b>" ', 'A b ', '\r\n '),
+        uri,
+        fc.constantFrom('', ';tag=x', ' ;tag="a>b"'),
+        fc.array(mutation, { maxLength: 3 }),
+      )
+      .map(([name, { text }, params, changes]) => mutate(`${name}<${text}>${params}`, changes))
+    fc.assert(
+      fc.property(value, octets, octets, (text, before, after) => {
+        const header = parseNameAddr(text)
+        const found = readUriOf(before + text + after, before.length, before.length + text.length)
+        expect(found).toEqual(header === null ? null : readUri(header.uri))
+      }),
+      { numRuns: 2_000 },
     )
   })
 

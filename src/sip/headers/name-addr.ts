@@ -1,5 +1,5 @@
 import { closingQuote, indexBefore, skipLws, trimLws, unfold } from '../bytes.ts'
-
+import { readUriIn, type Uri } from '../uri-parse.ts'
 import { paramIn } from './params.ts'
 
 export { paramOf } from './params.ts'
@@ -52,6 +52,11 @@ export function readNameAddr(text: string, start: number, end: number, origin = 
 /** Whether readNameAddr() could read it. Hot: the scan asks it of From and To, whose parts many never need. */
 export function isNameAddr(text: string, start: number, end: number): boolean {
   return findParts(text, start, end)
+}
+
+/** The URI of a value, parsed where it stands; null if either cannot be read. Hot: nothing else of the value is made. */
+export function readUriOf(text: string, start: number, end: number): Uri | null {
+  return findParts(text, start, end) ? readUriIn(text, uriStart, uriEnd) : null
 }
 
 /** The tag of a From or To without folds, '' if it has none or cannot be read. Hot. */
