@@ -7,6 +7,7 @@ import {
   parseNameAddrs,
   parseUri,
   type RouteContext,
+  readUri,
   type SipMessage,
   type Uri,
   uriParam,
@@ -46,7 +47,8 @@ function readFirstContact(message: SipMessage): ContactValue | null {
   const start = message.headerValueStart(index)
   const raw = message.text.slice(start, message.headerValueEnd(index))
   const nameAddr = parseNameAddrs(raw, limits.contactsMax)?.[0]
-  const uri = nameAddr === undefined ? null : parseUri(nameAddr.uri)
+  // parseUri() remembers the Request-URI: it is asked for again.
+  const uri = nameAddr === undefined ? null : readUri(nameAddr.uri)
   if (nameAddr === undefined || uri === null) return null
   const isBracketed = raw[nameAddr.uriStart - 1] === '<'
   return { nameAddr, uri, start: start + nameAddr.uriStart, end: start + nameAddr.uriEnd, isBracketed }

@@ -10,7 +10,10 @@ import {
   parseDeltaSeconds,
   parseParams,
   parseUri,
+  readUri,
+  readUriOf,
   type SipMessage,
+  type Uri,
   valuesOf,
 } from '../../src/plugin/index.ts'
 
@@ -91,9 +94,11 @@ const knownSchemes: ReadonlySet<string> = new Set(['sip', 'sips', 'tel', 'urn'])
 const required = [HeaderId.from, HeaderId.to, HeaderId.callId, HeaderId.cseq, HeaderId.via] as const
 
 function checkRequiredHeaders(request: SipMessage): Refusal | null {
-  if (required.some((id) => request.first(id) === -1)) return silent
-  const duplicated = required.some((id) => id !== HeaderId.via && request.next(request.first(id)) !== -1)
-  return duplicated ? bad('Bad Headers') : null
+  for (const id of required) if (request.first(id) === -1) return silent
+  for (const id of required) {
+    if (id !== HeaderId.via && request.next(request.first(id)) !== -1) return bad('Bad Headers')
+  }
+  return null
 }
 
 function checkCSeqMethod(request: SipMessage): Refusal | null {
@@ -130,14 +135,25 @@ function checkProxyRequire(request: SipMessage, { proxyRequire }: CheckSettings)
 function checkUris(request: SipMessage, { uriChecks }: CheckSettings): Refusal | null {
   if ((uriChecks & 1) !== 0 && request.isRequest && parseUri(request.requestUri) === null)
     return bad('Bad Request URI')
-  if ((uriChecks & 2) !== 0 && !hasReadableUri(request.from)) return bad('Invalid From Header')
-  if ((uriChecks & 4) !== 0 && !hasReadableUri(request.to)) return bad('Invalid To Header')
+  if ((uriChecks & 2) !== 0 && !isOfKnownScheme(uriIn(request, HeaderId.from)))
+    return bad('Invalid From Header')
+  if ((uriChecks & 4) !== 0 && !isOfKnownScheme(uriIn(request, HeaderId.to))) return bad('Invalid To Header')
   if ((uriChecks & 8) !== 0 && !hasReadableContacts(request)) return bad('Bad Contact URI')
   return null
 }
 
-function hasReadableUri(address: NameAddr | null): boolean {
-  const uri = address === null ? null : parseUri(address.uri)
+/** Where it stands: nothing else of the address is looked at. */
+function uriIn(request: SipMessage, id: HeaderId): Uri | null {
+  const index = request.first(id)
+  if (index === -1) return null
+  return readUriOf(request.text, request.headerValueStart(index), request.headerValueEnd(index))
+}
+
+function hasReadableUri(address: NameAddr): boolean {
+  return isOfKnownScheme(readUri(address.uri))
+}
+
+function isOfKnownScheme(uri: Uri | null): boolean {
   return uri !== null && knownSchemes.has(uri.scheme)
 }
 

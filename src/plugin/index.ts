@@ -16,7 +16,7 @@ export {
 export type { Pattern } from '../../grammar/program.ts'
 export { type Database, DatabaseError, type DatabaseValue, type Row } from '../database/database.ts'
 export { limits } from '../limits.ts'
-export { type AorRules, canonicalAor, canonicalName } from '../location/aor.ts'
+export { type AorRules, aorOfUri, canonicalAor, canonicalName } from '../location/aor.ts'
 export {
   allMethods,
   type Binding,
@@ -87,6 +87,7 @@ export {
   paramOf,
   parseNameAddr,
   parseNameAddrs,
+  readUriOf,
   splitValues,
 } from '../sip/headers/name-addr.ts'
 export { type Param, parseParams, withoutParamIn } from '../sip/headers/params.ts'
@@ -103,6 +104,7 @@ export {
   hostWithoutBrackets,
   isSipUri,
   parseUri,
+  readUri,
   type Uri,
   unescapeUser,
   uriParam,

@@ -4,7 +4,7 @@ import type { EditList } from '../sip/edit.ts'
 import { HeaderId } from '../sip/header-id.ts'
 import { endOfValue, parseNameAddr, splitValues } from '../sip/headers/name-addr.ts'
 import type { SipMessage } from '../sip/message.ts'
-import { parseUri, type Uri, uriParam } from '../sip/uri.ts'
+import { parseUri, readUri, type Uri, uriParam } from '../sip/uri.ts'
 import type { ListenSocket, SocketTable, TransportName } from '../transport/socket.ts'
 
 /**
@@ -101,7 +101,8 @@ function routesOf(request: SipMessage): RouteValue[] | null {
   for (let header = request.first(HeaderId.route); header >= 0; header = request.next(header)) {
     for (const text of splitValues(request.headerValue(header))) {
       const nameAddr = parseNameAddr(text)
-      const uri = nameAddr === null ? null : parseUri(nameAddr.uri)
+      // parseUri() remembers the Request-URI: it is asked for again.
+      const uri = nameAddr === null ? null : readUri(nameAddr.uri)
       if (nameAddr === null || uri === null || routes.length >= limits.routesMax) return null
       routes.push({ header, text, uriText: nameAddr.uri, uri })
     }

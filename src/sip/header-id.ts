@@ -110,7 +110,7 @@ const compactNames: ReadonlyMap<string, string> = new Map([
 
 /** The number of a header name, long or compact, in any case. */
 export function headerId(name: string): HeaderId {
-  return byName.get(name) ?? byName.get(asciiLower(name)) ?? HeaderId.other
+  return byUsualName.get(name) ?? byName.get(asciiLower(name)) ?? HeaderId.other
 }
 
 /** The lower-case long name under which a header without a number is compared. */
@@ -134,6 +134,9 @@ export function headerNamed(name: string): HeaderName {
 const usualNames: readonly (readonly [string, HeaderId])[] = [
   ...[...byName].map(([name, id]) => [usualCase(name), id] as const),
 ]
+
+/** Both cases: a name that stands in a script is one of them, and no copy of it is made. */
+const byUsualName: ReadonlyMap<string, HeaderId> = new Map([...byName, ...usualNames])
 
 function usualCase(name: string): string {
   if (name === 'call-id') return 'Call-ID'

@@ -18,4 +18,4 @@ export {
 export { urisEqual } from './uri-equality.ts'
 export { escapeParam, escapeUser, unescapeUser } from './uri-escape.ts'
 export { hostForUri, hostWithoutBrackets } from './uri-host.ts'
-export { isSipUri, parseUri, type Uri, uriParam, writeUri } from './uri-parse.ts'
+export { isSipUri, parseUri, readUri, type Uri, uriParam, writeUri } from './uri-parse.ts'
