@@ -12,11 +12,12 @@ export type ExpiresSettings = Pick<
 
 /** -1: shorter than min_expires, and min_expires_mode says that this is to be refused. */
 export function grantedExpires(
-  asked: { contact: number | null; header: number | null },
+  contact: number | null,
+  header: number | null,
   settings: ExpiresSettings,
   random: Random | null,
 ): number {
-  const wanted = asked.contact ?? asked.header
+  const wanted = contact ?? header
   if (wanted === 0) return 0
   let granted = wanted ?? settings.defaultExpires
   const range = wanted === null ? settings.defaultExpiresRange : settings.expiresRange

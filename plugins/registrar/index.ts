@@ -323,6 +323,11 @@ export default definePlugin({
       host,
       usrloc,
       settings,
+      planning: {
+        matchingMode: settings.matchingMode,
+        cseqDelay: settings.cseqDelay,
+        newRuid: usrloc.newRuid,
+      },
       onAccepted: () => accepted.add(),
       onRefused: ({ statusCode }) => requests.add(1, 'refused', String(statusCode)),
     }

@@ -1,4 +1,5 @@
 import {
+  aorOfUri,
   type Binding,
   type Change,
   canonicalAor,
@@ -15,11 +16,24 @@ import {
 } from '../../src/plugin/index.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
 import { contactLine } from './contact-header.ts'
-import { methodBits, type RequestedContact, readContacts, readExpiresHeader } from './contacts.ts'
+import {
+  methodBits,
+  type RequestedContact,
+  type RequestedContacts,
+  readContacts,
+  readExpiresHeader,
+} from './contacts.ts'
 import { type Delegation, delegationOf } from './delegation.ts'
 import { grantedExpires } from './expires.ts'
 import { hasOption, readExtensions } from './extensions.ts'
-import { type GrantedContact, type Plan, planRegistration, planRemoval, type Registration } from './plan.ts'
+import {
+  type GrantedContact,
+  type Plan,
+  type PlanContext,
+  planRegistration,
+  planRemoval,
+  type Registration,
+} from './plan.ts'
 import { type Refusal, refusals, retryAfterLine } from './refusal.ts'
 import type { RegistrarSettings } from './settings.ts'
 
@@ -49,6 +63,7 @@ export interface Registrar {
   readonly host: PluginHost
   readonly usrloc: UsrlocExports
   readonly settings: RegistrarSettings
+  readonly planning: PlanContext
   onAccepted(rc: number): void
   onRefused(refusal: Refusal): void
 }
@@ -92,8 +107,7 @@ function register(
 ): Accepted | Refusal {
   const { settings } = registrar
   const { message } = context
-  const aorUri = uri === undefined || uri === '' ? (message.to?.uri ?? '') : uri
-  const aor = canonicalAor(aorUri, settings.aorRules)
+  const aor = aorOf(context, uri, settings)
   if (aor === null) return refusals.badAor
   const delegation = delegationOf(context)
   if (delegation !== undefined && delegation.aor !== aor) {
@@ -103,21 +117,18 @@ function register(
   const edits = delegation === undefined && context.hasEdits !== false ? context.edits : null
   const requested = readContacts(message, edits, settings.contactLengthMax)
   if (requested.kind === 'refused') return requested.refusal
-  const wantsRegId =
-    requested.kind === 'list' && requested.contacts.some((c) => c.regId > 0 && c.instance !== '')
-  const extensions = readExtensions(message, wantsRegId, settings)
+  const extensions = readExtensions(message, wantsRegId(requested), settings)
   if ('statusCode' in extensions) return extensions
-  const existing = location.of(aor)
+  const now = registrar.host.clock.now()
+  const existing = location.of(aor, now)
   if (requested.kind === 'none') {
     return {
       rc: 4,
-      headers:
-        currentContacts(registrar, context, existing, aorUri, registrar.host.clock.now()) +
-        extensions.headers,
+      headers: currentContacts(registrar, context, existing, uri, now) + extensions.headers,
       ready: null,
     }
   }
-  const registration = registrationOf(registrar, context, flags, aor, extensions.path, delegation)
+  const registration = registrationOf(registrar, context, now, flags, aor, extensions.path, delegation)
   if ('statusCode' in registration) return registration
   const plan =
     requested.kind === 'star'
@@ -131,12 +142,26 @@ function register(
   if (registrar.host.log.enabled('debug')) {
     context.explain('save', `${aor}: ${plan.changes.length} bindings changed (${registration.origin})`)
   }
-  const current = afterwards(existing, plan.changes) ?? location.of(aor)
+  const current = afterwards(existing, plan.changes) ?? location.of(aor, now)
   return {
     rc: plan.rc,
-    headers: currentContacts(registrar, context, current, aorUri, registration.now) + extensions.headers,
+    headers: currentContacts(registrar, context, current, uri, now) + extensions.headers,
     ready,
   }
+}
+
+/** What is registered: what the script names, or what To does. */
+function aorOf(context: RouteContext, uri: string | undefined, settings: RegistrarSettings): string | null {
+  if (uri !== undefined && uri !== '') return canonicalAor(uri, settings.aorRules)
+  return context.toUri === undefined
+    ? canonicalAor(context.message.to?.uri ?? '', settings.aorRules)
+    : aorOfUri(context.toUri, settings.aorRules)
+}
+
+function wantsRegId(requested: RequestedContacts): boolean {
+  if (requested.kind !== 'list') return false
+  for (const { regId, instance } of requested.contacts) if (regId > 0 && instance !== '') return true
+  return false
 }
 
 /** What there is after the changes, if it can be told without another look: what one device's one contact does. */
@@ -154,7 +179,7 @@ function starPlan(context: RouteContext, existing: readonly Binding[], registrat
 }
 
 function listPlan(
-  { host, settings, usrloc }: Registrar,
+  { host, settings, planning }: Registrar,
   context: RouteContext,
   flags: number,
   existing: readonly Binding[],
@@ -169,7 +194,7 @@ function listPlan(
   for (const contact of contacts) {
     const asked = contact.expires ?? header
     const wanted = override === null || asked === 0 ? contact.expires : override
-    const seconds = grantedExpires({ contact: wanted, header }, settings, random)
+    const seconds = grantedExpires(wanted, header, settings, random)
     if (seconds < 0) return { kind: 'refused', refusal: refusals.tooBrief(settings.minExpires) }
     granted.push({
       contact,
@@ -177,16 +202,13 @@ function listPlan(
       q: contact.q < 0 ? settings.defaultQ : contact.q,
     })
   }
-  return planRegistration(existing, granted, registration, {
-    matchingMode: settings.matchingMode,
-    cseqDelay: settings.cseqDelay,
-    newRuid: usrloc.newRuid,
-  })
+  return planRegistration(existing, granted, registration, planning)
 }
 
 function registrationOf(
   { host, settings }: Registrar,
   context: RouteContext,
+  now: number,
   flags: number,
   aor: string,
   path: readonly string[],
@@ -198,7 +220,7 @@ function registrationOf(
   const received = delegation === undefined ? receivedOf(context, settings, path) : ''
   if (received.length > settings.contactLengthMax) return refusals.tooLong
   return {
-    now: host.clock.now(),
+    now,
     aor,
     callId: message.callId,
     cseq: cseq.number,
@@ -281,19 +303,30 @@ function currentContacts(
   { settings }: Registrar,
   context: RouteContext,
   bindings: readonly Binding[],
-  aorUri: string,
+  aorUri: string | undefined,
   now: number,
 ): string {
-  const isShown = ({ origin }: Binding) => mayReplace(origin, 'delegated')
-  const shown = bindings.every(isShown) ? bindings : bindings.filter(isShown)
-  const gruuUri =
-    settings.gruuEnabled && hasOption(context.message, HeaderId.supported, 'gruu') ? parseUri(aorUri) : null
-  return contactLine(inOrder(shown, settings.newestFirst), {
+  const shown = inOrder(shownOf(bindings), settings.newestFirst)
+  const { receivedParam } = settings
+  if (!settings.gruuEnabled || !hasOption(context.message, HeaderId.supported, 'gruu')) {
+    return contactLine(shown, { now, receivedParam, gruuOf: '', gruuHost: '' })
+  }
+  const uriText = aorUri || (context.message.to?.uri ?? '')
+  const uri = parseUri(uriText)
+  return contactLine(shown, {
     now,
-    receivedParam: settings.receivedParam,
-    gruuOf: gruuUri === null ? '' : `${gruuUri.scheme}:${gruuUri.user ?? ''}@${hostOf(aorUri)}`,
-    gruuHost: gruuUri === null ? '' : hostOf(aorUri),
+    receivedParam,
+    gruuOf: uri === null ? '' : `${uri.scheme}:${uri.user ?? ''}@${hostOf(uriText)}`,
+    gruuHost: uri === null ? '' : hostOf(uriText),
   })
+}
+
+function shownOf(bindings: readonly Binding[]): readonly Binding[] {
+  for (const { origin } of bindings) {
+    if (!mayReplace(origin, 'delegated'))
+      return bindings.filter((each) => mayReplace(each.origin, 'delegated'))
+  }
+  return bindings
 }
 
 /** Host and port as they stand in the URI. */

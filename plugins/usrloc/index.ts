@@ -201,6 +201,8 @@ export default definePlugin({
     )
     host.metrics.gauge('viaduct_location_flows', 'Flows that bindings hang on.', () => flows.count, true)
 
+    const updated = changes.series('updated', 'registered')
+
     const usrloc: UsrlocExports = {
       table: (name) => tables.get(name) ?? open(name),
       tables: () => tables.values(),
@@ -258,7 +260,9 @@ export default definePlugin({
     }
 
     function heard(cause: ChangeCause, binding: Binding, location: Location): void {
-      changes.add(1, cause, binding.origin)
+      // A refresh, which nearly all changes are, without a look for its series.
+      if (cause === 'updated' && binding.origin === 'registered') updated.add()
+      else changes.add(1, cause, binding.origin)
       if (cause === 'expired') runExpired(host, binding, location)
     }
 

@@ -1,4 +1,4 @@
-import { asciiLower, parseUri, unescapeUser } from '../sip/uri.ts'
+import { asciiLower, parseUri, type Uri, unescapeUser } from '../sip/uri.ts'
 
 /**
  * The canonical address-of-record (RFC 3261 §10.3 step 5): what bindings are filed under. Escapes are undone,
@@ -18,7 +18,11 @@ const aorLengthMax = 512
 
 /** Null if the text is no URI, has nothing to file under, or is too long. */
 export function canonicalAor(uriText: string, rules: AorRules): string | null {
-  const uri = parseUri(uriText)
+  return aorOfUri(parseUri(uriText), rules)
+}
+
+/** The same of a URI that was parsed already. */
+export function aorOfUri(uri: Uri | null, rules: AorRules): string | null {
   if (uri === null) return null
   const user = uri.user === null ? '' : unescapeUser(uri.user)
   const key = rules.useDomain || user === '' ? withDomain(user, uri.host, rules) : user

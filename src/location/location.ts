@@ -105,12 +105,10 @@ export class Location {
   }
 
   /** What has not expired, in the order in which it came, those on flows last. The array is not to be changed. */
-  of(aor: string): readonly Binding[] {
+  of(aor: string, now = this.#clock.now()): readonly Binding[] {
     const kept = this.#table.of(aor)
     const held = this.#held.of(aor)
     const bindings = held.length === 0 ? kept : kept.length === 0 ? held : [...kept, ...held]
-    if (bindings.length === 0) return bindings
-    const now = this.#clock.now()
     for (const binding of bindings) {
       if (binding.expiresAt <= now) return bindings.filter(({ expiresAt }) => expiresAt > now)
     }

@@ -56,7 +56,10 @@ export class PackedBindings implements BindingTable {
   }
 
   get bindingCount(): number {
-    return this.#entered(() => this.#table.counter(counter.bindings))
+    this.#table.enter()
+    const count = this.#table.counter(counter.bindings)
+    this.#table.leave()
+    return count
   }
 
   get aorCount(): number {
@@ -64,7 +67,10 @@ export class PackedBindings implements BindingTable {
   }
 
   get bytes(): number {
-    return this.#entered(() => this.#table.heap.usedBytes)
+    this.#table.enter()
+    const { usedBytes } = this.#table.heap
+    this.#table.leave()
+    return usedBytes
   }
 
   hasRoomFor(): boolean {

@@ -33,6 +33,8 @@ export interface RouteContext extends RunContext {
   readonly branches: Target[]
   /** `$ru` parsed, cached until `target.uri` changes; null if it is not a URI. */
   readonly requestUri: Uri | null
+  /** The URI of To, parsed once for the run; null if it is none. */
+  readonly toUri?: Uri | null
   /** True if the script set or changed the Request-URI in this run: what a failure route relays to anew. */
   requestUriChanged: boolean
 
