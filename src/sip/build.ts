@@ -3,6 +3,8 @@ import { HeaderId } from './header-id.ts'
 import { endOfVia } from './headers/via.ts'
 import type { SipMessage } from './message.ts'
 
+const carriageReturn = 0x0d
+
 /** Messages that do not derive from another by edits: our own responses (RFC 3261 §8.2.6) and requests. */
 export interface ResponseOptions {
   /** Added to To if it has no tag yet; '' for none (100 Trying). */
@@ -28,10 +30,7 @@ export function buildResponse(
     `SIP/2.0 ${statusCode} ${reasonPhrase}\r\n` +
     viaLines(request, options.topmostVia) +
     (options.copyRecordRoute === true ? allLines(request, HeaderId.recordRoute) : '') +
-    firstLine(request, HeaderId.from) +
-    toLine(request, options.toTag) +
-    firstLine(request, HeaderId.callId) +
-    firstLine(request, HeaderId.cseq) +
+    dialogLines(request, options.toTag) +
     (options.headers ?? '') +
     contentOf(options.body, options.contentType)
   )
@@ -121,6 +120,47 @@ function allLines(message: SipMessage, id: HeaderId): string {
   let lines = ''
   for (let index = message.first(id); index !== -1; index = message.next(index)) lines += line(message, index)
   return lines
+}
+
+/**
+ * From, To, Call-ID and CSeq. Hot: nearly everybody writes them in this order without anything in between, and then
+ * they are copied in one piece, or in two with our tag between them (0.2 us less).
+ */
+function dialogLines(request: SipMessage, tag: string): string {
+  const from = request.first(HeaderId.from)
+  if (!areTogether(request, from)) {
+    return (
+      firstLine(request, HeaderId.from) +
+      toLine(request, tag) +
+      firstLine(request, HeaderId.callId) +
+      firstLine(request, HeaderId.cseq)
+    )
+  }
+  const { text } = request
+  const start = request.headerStart(from)
+  const end = request.headerValueEnd(from + 3)
+  if (tag === '' || request.toTag !== '') return `${text.slice(start, end)}\r\n`
+  const tagAt = request.headerValueEnd(from + 1)
+  return `${text.slice(start, tagAt)};tag=${tag}${text.slice(tagAt, end)}\r\n`
+}
+
+/** Whether the four lines that begin with From need no more than to be copied. */
+function areTogether(request: SipMessage, from: number): boolean {
+  return (
+    from !== -1 &&
+    request.first(HeaderId.to) === from + 1 &&
+    request.first(HeaderId.callId) === from + 2 &&
+    request.first(HeaderId.cseq) === from + 3 &&
+    isCleanLine(request, from) &&
+    isCleanLine(request, from + 1) &&
+    isCleanLine(request, from + 2)
+  )
+}
+
+/** Whether nothing but CRLF follows the value. */
+function isCleanLine(message: SipMessage, index: number): boolean {
+  const end = message.headerValueEnd(index)
+  return message.headerEnd(index) === end + 2 && message.text.charCodeAt(end) === carriageReturn
 }
 
 /** RFC 3261 §8.2.6.2: a To without a tag gets ours. */

@@ -91,6 +91,36 @@ describe('writeMessage', () => {
 })
 
 describe('buildResponse: RFC 3261 §8.2.6', () => {
+  it.each([
+    ['in a row', ['From: <sip:a@b>;tag=1', 'To: <sip:b@c>', 'Call-ID: c', 'CSeq: 7 INVITE']],
+    ['in another order', ['CSeq: 7 INVITE', 'To: <sip:b@c>', 'From: <sip:a@b>;tag=1', 'Call-ID: c']],
+    [
+      'with others between',
+      ['From: <sip:a@b>;tag=1', 'To: <sip:b@c>', 'X: 1', 'Call-ID: c', 'CSeq: 7 INVITE'],
+    ],
+    [
+      'with one From too many',
+      ['From: <sip:a@b>;tag=1', 'From: <sip:x@y>', 'To: <sip:b@c>', 'Call-ID: c', 'CSeq: 7 INVITE'],
+    ],
+    ['with white space', ['From: <sip:a@b>;tag=1 ', 'To: <sip:b@c>\t', 'Call-ID: c  ', 'CSeq: 7 INVITE ']],
+    ['with line feeds', ['From: <sip:a@b>;tag=1\nTo: <sip:b@c> \nCall-ID: c\nCSeq: 7 INVITE']],
+  ])('writes the same for a request whose From, To, Call-ID and CSeq stand %s', (_, lines) => {
+    const request = scanned(
+      [
+        'INVITE sip:b@c SIP/2.0',
+        'Via: SIP/2.0/UDP h1;branch=z9hG4bK1',
+        ...lines,
+        'Content-Length: 0',
+        '',
+        '',
+      ].join('\r\n'),
+    )
+    const rest = 'Call-ID: c\r\nCSeq: 7 INVITE\r\nContent-Length: 0\r\n\r\n'
+    const head = 'SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n'
+    expect(buildResponse(request, 200, 'OK', { toTag: 't' })).toBe(`${head}To: <sip:b@c>;tag=t\r\n${rest}`)
+    expect(buildResponse(request, 200, 'OK', { toTag: '' })).toBe(`${head}To: <sip:b@c>\r\n${rest}`)
+  })
+
   it('copies what must be copied, in order, and adds a To tag', () => {
     const text = buildResponse(invite, 200, 'OK', { toTag: 't', headers: 'X: 1\r\n', copyRecordRoute: true })
     expect(text).toBe(
