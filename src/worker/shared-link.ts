@@ -48,6 +48,12 @@ export class SharedLink implements Link {
   #readers: readonly RingReader[] = []
   #waiting: WaitingNotice[] = []
   #isClosed = false
+  /** catchUp() was called in this turn of the loop. */
+  #isUp = false
+  readonly #lieDown = (): void => {
+    this.#isUp = false
+    if (this.#readAll() || !this.#sleeps()) this.catchUp()
+  }
 
   constructor(memory: LinkMemory, index: number, clock: Clock, onDefect: (error: unknown) => void) {
     const { count, bells, rings } = memory
@@ -98,9 +104,16 @@ export class SharedLink implements Link {
     this.#turn()
   }
 
-  /** Hot: once per batch of datagrams. */
+  /**
+   * Hot: once per batch of datagrams. Until the end of this turn of the loop nobody needs to ring: a bell costs both
+   * sides some microseconds, and a busy worker looks anyway.
+   */
   catchUp(): void {
-    for (let from = 0; from < this.#readers.length; from++) this.#read(from)
+    Atomics.store(this.#bells, this.index * bellWords + 1, 0)
+    this.#readAll()
+    if (this.#isUp) return
+    this.#isUp = true
+    setImmediate(this.#lieDown)
   }
 
   close(): void {
@@ -140,16 +153,27 @@ export class SharedLink implements Link {
     const bell = this.index * bellWords
     const rung = Atomics.load(this.#bells, bell)
     Atomics.store(this.#bells, bell + 1, 0)
-    let isLeft = false
-    for (let from = 0; from < this.#readers.length; from++) isLeft = this.#read(from) || isLeft
-    if (!isLeft) Atomics.store(this.#bells, bell + 1, 1)
-    if (isLeft || this.#incoming.some((ring) => ring !== null && !ring.isEmpty)) {
+    if (this.#readAll() || !this.#sleeps()) {
       setImmediate(() => this.#turn())
       return
     }
     const wait = Atomics.waitAsync(this.#bells, bell, rung)
     if (wait.async) void wait.value.then(() => this.#turn())
     else setImmediate(() => this.#turn())
+  }
+
+  /** Says that this worker sleeps, unless something has come. */
+  #sleeps(): boolean {
+    Atomics.store(this.#bells, this.index * bellWords + 1, 1)
+    for (const ring of this.#incoming) if (ring !== null && !ring.isEmpty) return false
+    return true
+  }
+
+  /** True if there is more. */
+  #readAll(): boolean {
+    let isLeft = false
+    for (let from = 0; from < this.#readers.length; from++) isLeft = this.#read(from) || isLeft
+    return isLeft
   }
 
   /** True if there is more. A receiver that throws is a defect of ours, and must not end the turns. */
