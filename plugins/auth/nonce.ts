@@ -59,7 +59,9 @@ export class NonceMint {
   /** The wall clock is read once: a jump of the host's date neither ages nor renews a nonce. */
   readonly #startSeconds: number
   readonly #startMonotonic: number
-  readonly #nonce = Buffer.alloc(nonceOctets)
+  /** An octet more than a nonce has: numbers of three octets are written as four. */
+  readonly #octets = Buffer.alloc(nonceOctets + 1) as Base64Octets
+  readonly #nonce = new DataView(this.#octets.buffer, this.#octets.byteOffset, nonceOctets + 1)
   /** Routers with one secret begin to count at different places; workers of one have each a range for itself. */
   readonly #serialBase: number
   readonly #serialsCount: number
@@ -91,25 +93,26 @@ export class NonceMint {
     this.#issuedCount = (this.#issuedCount + 1) % this.#serialsCount
     const serial = ((this.#serialBase + this.#issuedCount) << offerBits) | offerNumber(offer)
     this.#sign(seconds, serial, binding)
-    nonce.writeInt32BE(seconds, 0)
-    nonce.writeUIntBE(serial, 4, 3)
-    nonce.writeInt32BE(this.#tag.high, 7)
-    nonce.writeInt32BE(this.#tag.low, 11)
-    nonce.writeInt32BE(this.#flowTag.high, 15)
-    nonce.writeUIntBE(this.#flowTag.low >>> 8, 19, 3)
-    return nonce.toString('base64url')
+    nonce.setInt32(0, seconds)
+    nonce.setInt32(4, serial << 8)
+    nonce.setInt32(7, this.#tag.high)
+    nonce.setInt32(11, this.#tag.low)
+    nonce.setInt32(15, this.#flowTag.high)
+    nonce.setInt32(19, this.#flowTag.low & ~0xff)
+    return this.#octets.base64urlSlice(0, nonceOctets)
   }
 
   read(text: string, binding: Binding): NonceReading {
     const nonce = this.#nonce
-    if (text.length !== textLength || nonce.write(text, 'base64url') !== nonceOctets) return foreign
-    const seconds = nonce.readInt32BE(0)
-    const serial = nonce.readUIntBE(4, 3)
+    if (text.length !== textLength) return foreign
+    if (this.#octets.base64urlWrite(text, 0, nonceOctets) !== nonceOctets) return foreign
+    const seconds = nonce.getInt32(0)
+    const serial = nonce.getInt32(4) >>> 8
     this.#sign(seconds, serial, binding)
-    const differs = (nonce.readInt32BE(7) ^ this.#tag.high) | (nonce.readInt32BE(11) ^ this.#tag.low)
+    const differs = (nonce.getInt32(7) ^ this.#tag.high) | (nonce.getInt32(11) ^ this.#tag.low)
     if (differs !== 0) return foreign
     const differsInFlow =
-      (nonce.readInt32BE(15) ^ this.#flowTag.high) | (nonce.readUIntBE(19, 3) ^ (this.#flowTag.low >>> 8))
+      (nonce.getInt32(15) ^ this.#flowTag.high) | ((nonce.getInt32(19) ^ this.#flowTag.low) & ~0xff)
     const issued = seconds >>> 0
     const flowProven = differsInFlow === 0
     return {
@@ -156,6 +159,12 @@ export class NonceMint {
     flowTag.text(flow.socket.label)
     flowTag.finish()
   }
+}
+
+/** What Buffer has and its types leave out: without the way through toString() and write(), 50 ns each. */
+interface Base64Octets extends Buffer {
+  base64urlSlice(start: number, end: number): string
+  base64urlWrite(text: string, offset: number, length: number): number
 }
 
 const foreign: NonceReading = { state: 'foreign', offer: null, flowProven: false, issued: 0, serial: 0 }

@@ -76,6 +76,7 @@ const digestParams = [
 
 type DigestParam = (typeof digestParams)[number]
 
+const nameLengthMax = 9
 const shapesMax = 256
 
 /** By length and first letter, which tell them apart. */
@@ -163,8 +164,10 @@ function readParams(text: string, start: number, end: number, found: AuthValue):
 
 /** `name=value` from here: the position of the comma behind it, or `end`; -1 if that is not what stands there. */
 function readParam(text: string, start: number, end: number, found: AuthValue, hasEscapes: boolean): number {
-  const nameEnd = endOfToken(text, start, end)
-  const equalsAt = skipLws(text, nameEnd, end)
+  const near = equalsNear(text, start, end)
+  const known = near === -1 ? undefined : nameBetween(text, start, near)
+  const nameEnd = known === undefined ? endOfToken(text, start, end) : near
+  const equalsAt = known === undefined ? skipLws(text, nameEnd, end) : near
   if (nameEnd === start || equalsAt === end || text.charCodeAt(equalsAt) !== equals) return -1
   const valueStart = skipLws(text, equalsAt + 1, end)
   const isQuoted = valueStart < end && text.charCodeAt(valueStart) === quote
@@ -179,7 +182,22 @@ function readParam(text: string, start: number, end: number, found: AuthValue, h
     : hasEscapes
       ? unquote(text.slice(valueStart, valueEnd))
       : text.slice(valueStart + 1, valueEnd - 1)
-  return keepParam(found, text, start, nameEnd, value) ? stop : -1
+  const name = known ?? nameBetween(text, start, nameEnd)
+  const isKept =
+    name === undefined
+      ? keepOther(found, asciiLower(text.slice(start, nameEnd)), value)
+      : keepParam(found, name, value)
+  return isKept ? stop : -1
+}
+
+/**
+ * Where `=` stands, if behind no more letters than a name of ours has; -1 otherwise. What is a name of ours need not be
+ * looked at letter by letter for whether it is a token: 0.1 us of a header with nine parameters.
+ */
+function equalsNear(text: string, start: number, end: number): number {
+  const last = Math.min(end, start + nameLengthMax + 1)
+  for (let i = start; i < last; i++) if (text.charCodeAt(i) === equals) return i
+  return -1
 }
 
 /** Behind the closing quote; -1 if there is none. */
@@ -199,8 +217,8 @@ function endOfBare(text: string, start: number, end: number): number {
 }
 
 /** False if the name stood before. A case for each name: an access by computed name takes several times as long. */
-function keepParam(found: AuthValue, text: string, start: number, end: number, value: string): boolean {
-  switch (nameBetween(text, start, end)) {
+function keepParam(found: AuthValue, name: DigestParam, value: string): boolean {
+  switch (name) {
     case 'username':
       if (found.username !== null) return false
       found.username = value
@@ -241,8 +259,6 @@ function keepParam(found: AuthValue, text: string, start: number, end: number, v
       if (found.opaque !== null) return false
       found.opaque = value
       return true
-    default:
-      return keepOther(found, asciiLower(text.slice(start, end)), value)
   }
 }
 
