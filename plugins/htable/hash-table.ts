@@ -70,15 +70,16 @@ export class HashTable implements ScriptTable {
       this.#drop(key)
       return true
     }
-    const known = this.#live(key)
+    const now = this.#seconds()
+    const known = this.#liveAt(key, now)
     const kept = typeof value === 'string' ? flat(value) : value
     if (known !== undefined) {
       known.value = kept
-      if (expireSeconds !== undefined) this.#expire(key, known, expireSeconds)
-      else if (this.definition.renewsExpiry) this.#expire(key, known, this.definition.expireSeconds)
+      if (expireSeconds !== undefined) this.#expire(key, known, expireSeconds, now)
+      else if (this.definition.renewsExpiry) this.#expire(key, known, this.definition.expireSeconds, now)
       return true
     }
-    return this.#insert(flat(key), kept, expireSeconds ?? this.definition.expireSeconds)
+    return this.#insert(flat(key), kept, expireSeconds ?? this.definition.expireSeconds, now)
   }
 
   /** Adds to a number; null if there is none and no initial value, or if the value is a text. */
@@ -103,9 +104,10 @@ export class HashTable implements ScriptTable {
 
   /** 0: never. False if there is no such entry. */
   setExpiry(key: string, seconds: number): boolean {
-    const entry = this.#live(key)
+    const now = this.#seconds()
+    const entry = this.#liveAt(key, now)
     if (entry === undefined) return false
-    this.#expire(key, entry, seconds)
+    this.#expire(key, entry, seconds, now)
     return true
   }
 
@@ -148,17 +150,17 @@ export class HashTable implements ScriptTable {
     }
   }
 
-  #insert(key: string, value: string | number, expireSeconds: number): boolean {
+  #insert(key: string, value: string | number, expireSeconds: number, now: number): boolean {
     this.#drop(key)
     if (this.#entries.size >= this.#entriesMax) return false
     const entry: Entry = { value, expiresAt: 0, bucket: 0 }
     this.#entries.set(key, entry)
-    this.#expire(key, entry, expireSeconds)
+    this.#expire(key, entry, expireSeconds, now)
     return true
   }
 
-  #expire(key: string, entry: Entry, seconds: number): void {
-    entry.expiresAt = seconds <= 0 ? 0 : this.#seconds() + seconds
+  #expire(key: string, entry: Entry, seconds: number, now: number): void {
+    entry.expiresAt = seconds <= 0 ? 0 : now + seconds
     if (entry.expiresAt === 0) return
     if (entry.bucket === 0 || entry.bucket > entry.expiresAt) this.#wait(key, entry)
   }
@@ -182,6 +184,12 @@ export class HashTable implements ScriptTable {
     const entry = this.#entries.get(key)
     if (entry === undefined || entry.expiresAt === 0) return entry
     return entry.expiresAt > this.#seconds() ? entry : undefined
+  }
+
+  /** For who needs the time himself: a look at the clock takes 50 ns, half of what a look-up does. */
+  #liveAt(key: string, now: number): Entry | undefined {
+    const entry = this.#entries.get(key)
+    return entry === undefined || entry.expiresAt === 0 || entry.expiresAt > now ? entry : undefined
   }
 
   #seconds(): number {
