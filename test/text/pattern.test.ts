@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Pattern } from '../../grammar/program.ts'
 import { limits } from '../../src/limits.ts'
+import { asciiLower } from '../../src/sip/bytes.ts'
 import { compilePattern } from '../../src/text/pattern.ts'
 import { PatternCache } from '../../src/text/pattern-cache.ts'
 import { request, startRouter } from '../script/router.ts'
@@ -137,6 +138,41 @@ const vicious: readonly [source: string, subject: (length: number) => string][] 
   ['([a-zA-Z0-9._-]+@)?([a-z0-9-]+\\.)+com', (n) => 'a.'.repeat(n / 2)],
   ['a{0,9}a{0,9}a{0,9}b', (n) => 'a'.repeat(n)],
 ]
+
+describe('a text without operators, in a long subject', () => {
+  test('law: found where the engine finds it', () => {
+    const letters = (max: number) =>
+      fc.array(fc.constantFrom('q', 'Q', 'u', 'U', '=', ' ', '\xe9', '\n'), { minLength: 2, maxLength: max })
+    const source = letters(4).map((list) => list.join(''))
+    fc.assert(
+      fc.property(source, letters(200), fc.nat(200), fc.boolean(), (text, filler, at, ignoreCase) => {
+        const subject = filler.slice(0, at).join('') + 'x'.repeat(at) + filler.slice(at).join('')
+        const pattern = compilePattern(text, { ignoreCase })
+        if (typeof pattern === 'string') throw new Error(pattern)
+        const fold = (string: string) => (ignoreCase ? asciiLower(string) : string)
+        expect(pattern.test(subject)).toBe(fold(subject).includes(fold(text)))
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  test('is found in either case at either end, and is not found when it is not there', () => {
+    const filler = 'lorem ipsum dolor sit amet, '.repeat(10)
+    const pattern = compilePattern('Quick Brown', { ignoreCase: true }) as Pattern
+    const exact = compilePattern('Quick Brown', { ignoreCase: false }) as Pattern
+    for (const [subject, isFound] of [
+      [`${filler}quick brown`, true],
+      [`QUICK BROWN${filler}`, true],
+      [`${filler}Quick Brown${filler}`, true],
+      [`${filler}quick  brown`, false],
+      [filler, false],
+      [`${filler}Q`, false],
+    ] as const) {
+      expect(pattern.test(subject)).toBe(isFound)
+      expect(exact.test(subject)).toBe(subject.includes('Quick Brown'))
+    }
+  })
+})
 
 describe('linear time, whatever the pattern and the subject', () => {
   test.each(vicious)('%s', (source, subject) => {
