@@ -66,8 +66,8 @@ export const limits = {
   locationBytesMax: 1_073_741_824,
   /** Octets of them that must be left for anything new: twice what the longest record takes. */
   locationSpareBytes: 8_388_608,
-  /** Addresses-of-record whose bindings are kept decoded, in so many places (a power of two): 5 MB. */
-  bindingsDecodedMax: 8_192,
+  /** Addresses-of-record whose bindings are kept decoded, in so many places (a power of two): up to 20 MB. */
+  bindingsDecodedMax: 32_768,
   /** Bindings that are taken out in one go when they expire: some milliseconds. */
   expiredAtOnceMax: 500,
   /** Contacts of one address-of-record if max_contacts does not say less. */
