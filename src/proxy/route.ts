@@ -99,7 +99,9 @@ export interface RouteValue {
 function routesOf(request: SipMessage): RouteValue[] | null {
   const routes: RouteValue[] = []
   for (let header = request.first(HeaderId.route); header >= 0; header = request.next(header)) {
-    for (const text of splitValues(request.headerValue(header))) {
+    const values = request.headerValue(header)
+    // Most have one value, which is then the whole of it.
+    for (const text of values === '' || values.includes(',') ? splitValues(values) : [values]) {
       const nameAddr = parseNameAddr(text)
       // parseUri() remembers the Request-URI: it is asked for again.
       const uri = nameAddr === null ? null : readUri(nameAddr.uri)
@@ -214,7 +216,7 @@ function isOurs(uri: Uri, sockets: SocketTable): boolean {
  * takes any Request-URI that is `myself` for one, and so sends what is meant for a user of ours to itself.
  */
 function isRecordRouteOfOurs(uri: Uri, sockets: SocketTable): boolean {
-  return isOurs(uri, sockets) && (uri.user === null || isLoose(uri))
+  return (uri.user === null || isLoose(uri)) && isOurs(uri, sockets)
 }
 
 function socketOf(uri: Uri, sockets: SocketTable): ListenSocket | null {
