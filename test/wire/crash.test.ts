@@ -104,7 +104,8 @@ describe(`kill -9 (VIADUCT_SEED=${seed})`, { timeout: 60_000 }, () => {
         .join(' ')} s`,
     )
     expect(bindings).toBeGreaterThan(100)
-    expect(Math.min(...restarts)).toBeLessThan(2)
+    // Each worker loads the script.
+    expect(Math.min(...restarts)).toBeLessThan(2 * Number(process.env['VIADUCT_WORKERS'] || 1))
   })
 
   test('10,000 bindings: a restart answers its first lookup within 2 s', async () => {
