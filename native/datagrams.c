@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "datagrams.h"
+#include "scan.h"
 
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -198,11 +199,13 @@ static void record_received(Tables *tables, uint32_t first, uint32_t count, cons
     const Address *from = &tables->in_vectors.addresses[i];
     /* The slab has room for the largest datagram: what is cut was none that UDP could carry. */
     if ((header->msg_hdr.msg_flags & MSG_TRUNC) || from->any.sa_family != socket->family) continue;
-    uint32_t *record = tables->in.records + RECORD_WORDS * tables->state[RECEIVED]++;
+    const int32_t index = tables->state[RECEIVED]++;
+    uint32_t *record = tables->in.records + RECORD_WORDS * index;
     record[OFFSET] = (uint8_t *)header->msg_hdr.msg_iov->iov_base - tables->in.octets;
     record[LENGTH] = header->msg_len;
     record[SOCKET] = socket->index;
     write_address(record, from);
+    scan_usual(header->msg_hdr.msg_iov->iov_base, header->msg_len, tables->in.scans + SCAN_WORDS * index);
   }
 }
 

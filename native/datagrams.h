@@ -22,12 +22,13 @@ enum { CODE = OFFSET };
 /* Words of the state that both sides read and write. */
 enum { RECEIVED, WAITING, WAITING_BYTES, ERRORS, STATE_WORDS };
 
-/* Octets and their records. JavaScript owns the memory; it is pinned as long as the engine is open. */
+/* Octets and their records; of what is received also what stands where (scan.h). JavaScript owns the memory; it is pinned as long as the engine is open. */
 typedef struct {
   uint8_t *octets;
   size_t octets_length;
   uint32_t *records;
   uint32_t records_max;
+  int32_t *scans;
 } Slab;
 
 typedef union {

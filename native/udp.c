@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
 #include "datagrams.h"
+#include "scan.h"
 
 #include <errno.h>
 #include <node_api.h>
@@ -23,7 +24,7 @@
 
 enum {
   /* Raised whenever the functions or the records change: native-udp.ts loads no other. */
-  INTERFACE = 1,
+  INTERFACE = 2,
   /* Batches of so many are read on at once: who is that busy does not need to wait for more. */
   LARGE_BATCH = 16,
   /* Milliseconds over which wake-ups are counted before anything is decided. */
@@ -335,7 +336,7 @@ static int start_handles(Engine *engine) {
 /* open({ inSlab, inRecords, inStride, outSlab, outRecords, errors, state, ... }, onBatch, onErrors): the engine. */
 static napi_value js_open(napi_env env, napi_callback_info info) {
   napi_value arguments[3], result;
-  size_t count = 3, words, state_words;
+  size_t count = 3, words, scan_words, state_words;
   if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok || count < 3)
     return throw_code(env, UV_EINVAL);
   Engine *engine = calloc(1, sizeof *engine);
@@ -349,6 +350,7 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   }
   Tables *tables = &engine->tables;
   read_slab(env, arguments[0], &tables->in, "inSlab", "inRecords");
+  tables->in.scans = memory(env, arguments[0], "inScans", &scan_words);
   read_slab(env, arguments[0], &tables->out, "outSlab", "outRecords");
   tables->errors = memory(env, arguments[0], "errors", &words);
   tables->errors_max = words / RECORD_WORDS;
@@ -356,7 +358,7 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   tables->kept_bytes_max = number(env, arguments[0], "keptBytesMax");
   engine->moderation.microseconds = number(env, arguments[0], "moderationMicroseconds");
   const uint32_t stride = number(env, arguments[0], "inStride");
-  int failed = state_words < STATE_WORDS
+  int failed = state_words < STATE_WORDS || scan_words < (size_t)SCAN_WORDS * tables->in.records_max
                    ? UV_EINVAL
                    : allocate(tables, stride, number(env, arguments[0], "datagramBytesMax"));
   if (!failed && napi_get_uv_event_loop(env, &engine->loop) != napi_ok) failed = UV_EINVAL;
@@ -471,6 +473,20 @@ static napi_value js_parse(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/* scan(octets, record): what each datagram goes through; false if the record is too short or the message not usual. */
+static napi_value js_scan(napi_env env, napi_callback_info info) {
+  napi_value arguments[2], result;
+  size_t count = 2, length = 0, words = 0;
+  void *octets = NULL, *record = NULL;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  const bool is_given =
+      napi_get_typedarray_info(env, arguments[0], NULL, &length, &octets, NULL, NULL) == napi_ok &&
+      napi_get_typedarray_info(env, arguments[1], NULL, &words, &record, NULL, NULL) == napi_ok &&
+      words >= SCAN_WORDS;
+  napi_get_boolean(env, is_given && scan_usual(octets, length, record), &result);
+  return result;
+}
+
 static void set_function(napi_env env, napi_value exports, const char *name, napi_callback callback) {
   napi_value function;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function);
@@ -488,5 +504,6 @@ NAPI_MODULE_INIT() {
   set_function(env, exports, "kept", js_kept);
   set_function(env, exports, "close", js_close);
   set_function(env, exports, "parse", js_parse);
+  set_function(env, exports, "scan", js_scan);
   return exports;
 }

@@ -4,7 +4,8 @@ import type { Log } from './runtime/log.ts'
 import type { Counter, Metrics } from './runtime/metrics.ts'
 import type { Engine } from './script/engine.ts'
 import type { SipMessage } from './sip/message.ts'
-import { isFault, scanMessage } from './sip/scan.ts'
+import { isFault, scanMessage, scannedMessage } from './sip/scan.ts'
+import type { ScanRecord } from './sip/scan-record.ts'
 import type { TransactionLayer } from './transaction/transaction.ts'
 import type { Flow } from './transport/socket.ts'
 import type { DatagramBatch, TransportHandler } from './transport/transport.ts'
@@ -55,7 +56,7 @@ export class Intake implements TransportHandler {
     this.#handover?.catchUp()
     for (let i = 0; i < batch.count; i++) {
       try {
-        this.#receive(batch.text(i), batch.flow(i))
+        this.#receive(batch.text(i), batch.flow(i), batch.record?.(i) ?? null)
       } catch (error) {
         this.#lost(error, batch.flow(i))
       }
@@ -65,7 +66,7 @@ export class Intake implements TransportHandler {
   /** A datagram that arrived at another worker, on that flow, and belongs here; `hops` workers have had it before. */
   onPassed(text: string, flow: Flow, hops: number): void {
     try {
-      this.#scan(text, flow, hops)
+      this.#scan(text, flow, hops, null)
     } catch (error) {
       this.#lost(error, flow)
     }
@@ -99,7 +100,7 @@ export class Intake implements TransportHandler {
     this.#rooms = null
   }
 
-  #receive(text: string, flow: Flow): void {
+  #receive(text: string, flow: Flow, record: ScanRecord | null): void {
     const rooms = this.#rooms
     if (rooms === null) return
     this.#received.add()
@@ -108,13 +109,13 @@ export class Intake implements TransportHandler {
       return
     }
     if (this.#handover?.takesDatagram(text, flow)) return
-    this.#scan(text, flow, 0)
+    this.#scan(text, flow, 0, record)
   }
 
-  #scan(text: string, flow: Flow, hops: number): void {
+  #scan(text: string, flow: Flow, hops: number, record: ScanRecord | null): void {
     const rooms = this.#rooms
     if (rooms === null) return
-    const message = scanMessage(text)
+    const message = record === null ? scanMessage(text) : scannedMessage(text, record)
     if (isFault(message)) {
       this.#refuse(message.code, message.reason, message.offset, flow)
       return

@@ -11,6 +11,7 @@ import {
   slotNames,
   slotOf,
 } from './header-id.ts'
+import type { ScanRecord } from './scan-record.ts'
 
 // Of bytes.ts and limits.ts: why they stand here again is said there.
 const tab = 0x09
@@ -43,6 +44,8 @@ export class HeaderTable {
   /** The first thing found wrong. */
   fault: Fault | null = null
   private rows: Int32Array | null = null
+  /** The same memory, as long as the message has it, if native/scan.c has filled it and what stands beside the rows. */
+  protected record: ScanRecord | null = null
 
   constructor(text: string) {
     this.text = text
@@ -55,10 +58,26 @@ export class HeaderTable {
 
   /** From `headersStart` on. */
   scanHeaders(): void {
-    if (tenant !== null) tenant.rows = null
-    tenant = this
-    this.rows = shared
+    this.moveIn(shared, null)
     scanLines(this, shared)
+  }
+
+  /** What scanHeaders() would do is done. */
+  protected takeRecord(record: ScanRecord): void {
+    this.moveIn(record, record)
+  }
+
+  private moveIn(rows: Int32Array, record: ScanRecord | null): void {
+    tenant?.moveOut()
+    tenant = this
+    this.rows = rows
+    this.record = record
+  }
+
+  /** From now on the lines are read anew if somebody asks. */
+  moveOut(): void {
+    this.rows = null
+    this.record = null
   }
 
   /** The same lines again give the same table, and no other faults: another object takes those. */
@@ -156,6 +175,15 @@ export class HeaderTable {
     const index = this.first(id)
     return index === -1 ? '' : this.headerValue(index)
   }
+}
+
+/**
+ * The records of the last batch are filled anew: no message has one any more. Who owns them says so before anybody is
+ * given a message of the new batch.
+ */
+export function withdrawRecords(): void {
+  tenant?.moveOut()
+  tenant = null
 }
 
 /** `key` is in lower case. */

@@ -4,6 +4,7 @@ import type { Fault } from './fault.ts'
 import { HeaderId } from './header-id.ts'
 import type { SipMessage } from './message.ts'
 import { checkMandatory, checkValues } from './scan-checks.ts'
+import type { ScanRecord } from './scan-record.ts'
 import { ScannedMessage } from './scanned-message.ts'
 
 // Of bytes.ts: why they stand here again is said there.
@@ -29,6 +30,16 @@ export function scanMessage(text: string): SipMessage | Fault {
   checkMandatory(message)
   if (message.fault === null) checkValues(message)
   if (message.fault !== null && !isAnswerable(message)) return message.fault
+  return message
+}
+
+/**
+ * The same for a text that native/scan.c found usual: it has no fault, and `record` says what stands where. Once the
+ * record is withdrawn the message reads its text.
+ */
+export function scannedMessage(text: string, record: ScanRecord): SipMessage {
+  const message = new ScannedMessage(text)
+  message.takeRecord(record)
   return message
 }
 

@@ -7,6 +7,15 @@ import { type NameAddr, paramOf, readNameAddr, readTag } from './headers/name-ad
 import { endOfVia, readVia, type Via } from './headers/via.ts'
 import type { SipMessage } from './message.ts'
 import { methodAt, methodMask } from './method.ts'
+import {
+  readOffsets,
+  recordedCSeq,
+  recordedFromTag,
+  recordedSecondVia,
+  recordedTopmostVia,
+  recordedToTag,
+  type ScanRecord,
+} from './scan-record.ts'
 
 /**
  * The message behind the interface: its start line, the table of its header lines, and what was decoded of them so
@@ -34,6 +43,12 @@ export class ScannedMessage extends HeaderTable implements SipMessage {
   private fromTagCache: string | undefined = undefined
   private toTagCache: string | undefined = undefined
 
+  /** What the scan would fill, from a usual record. */
+  override takeRecord(record: ScanRecord): void {
+    super.takeRecord(record)
+    readOffsets(record, this)
+  }
+
   get method(): string {
     return (this.methodCache ??= this.isRequest
       ? methodAt(this.text, 0, this.methodEnd)
@@ -58,6 +73,7 @@ export class ScannedMessage extends HeaderTable implements SipMessage {
   }
 
   private readTopmostVia(): Via | null {
+    if (this.record !== null) return recordedTopmostVia(this.record, this.text)
     const index = this.first(HeaderId.via)
     return index === -1 ? null : readVia(this.text, this.headerValueStart(index), this.headerValueEnd(index))
   }
@@ -69,6 +85,8 @@ export class ScannedMessage extends HeaderTable implements SipMessage {
 
   /** Nearly always the only value of its line; other ways of writing it are left to the reader of them all. */
   private readSecondVia(): Via | null {
+    const recorded = this.record === null ? null : recordedSecondVia(this.record, this.text)
+    if (recorded !== null) return recorded
     const first = this.first(HeaderId.via)
     if (first === -1 || this.topmostVia === null) return null
     const end = this.headerValueEnd(first)
@@ -124,17 +142,20 @@ export class ScannedMessage extends HeaderTable implements SipMessage {
   }
 
   private readCSeq(): CSeq | null {
+    if (this.record !== null) return recordedCSeq(this.record, this.text)
     const index = this.first(HeaderId.cseq)
     if (index === -1) return null
     return readCSeq(this.text, this.headerValueStart(index), this.headerValueEnd(index))
   }
 
   get fromTag(): string {
-    return (this.fromTagCache ??= this.tagOf(HeaderId.from))
+    return (this.fromTagCache ??=
+      (this.record && recordedFromTag(this.record, this.text)) ?? this.tagOf(HeaderId.from))
   }
 
   get toTag(): string {
-    return (this.toTagCache ??= this.tagOf(HeaderId.to))
+    return (this.toTagCache ??=
+      (this.record && recordedToTag(this.record, this.text)) ?? this.tagOf(HeaderId.to))
   }
 
   /** Without folds the value is read where it stands: nothing else of From and To is decoded for it. */

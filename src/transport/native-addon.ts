@@ -26,6 +26,8 @@ export interface NativeAddon {
   close(engine: NativeEngine): void
   /** Fills five words: the address, and the zone of IPv6. False if the text is no address of that family. */
   parse(text: string, isIpv6: boolean, words: Int32Array): boolean
+  /** What the engine does with each datagram, for tests: fills the record, and says whether the message is usual. */
+  scan(octets: Uint8Array, record: Int32Array): boolean
 }
 
 /** An opaque value. */
@@ -37,6 +39,8 @@ export interface NativeTables {
   readonly inRecords: Int32Array
   /** Octets from one place for a datagram to the next. */
   readonly inStride: number
+  /** One after the other: src/sip/scan-record.ts. */
+  readonly inScans: Int32Array
   readonly outSlab: Buffer
   readonly outRecords: Int32Array
   readonly errors: Int32Array
@@ -54,7 +58,7 @@ export const recordWords = 9
 export const stateWord = { received: 0, waiting: 1, waitingBytes: 2, errors: 3 } as const
 export const stateWords = 4
 
-const addonInterface = 1
+const addonInterface = 2
 
 /** From src/transport, and from dist/src/transport. */
 const places = ['../../native/build/udp.node', '../../../native/build/udp.node']

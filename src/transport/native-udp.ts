@@ -1,5 +1,7 @@
 import { getSystemErrorName } from 'node:util'
 import { limits } from '../limits.ts'
+import { withdrawRecords } from '../sip/header-table.ts'
+import { isUsual, type ScanRecord, scanRecordWords } from '../sip/scan-record.ts'
 import { bindError } from './bind-error.ts'
 import { Destinations } from './destinations.ts'
 import { FlowCache } from './flow-cache.ts'
@@ -63,6 +65,9 @@ class NativeUdp implements Transport, DatagramBatch {
   readonly #destinations: Destinations
   readonly #in = Buffer.allocUnsafeSlow(inStride * batchMax) as Octets
   readonly #inRecords = new Int32Array(recordWords * batchMax)
+  readonly #inScans = new Int32Array(scanRecordWords * batchMax)
+  /** A view for each datagram, made once. */
+  readonly #scans = viewsOf(this.#inScans)
   readonly #out = Buffer.allocUnsafeSlow(outBytes) as Octets
   readonly #outRecords = new Int32Array(recordWords * outMax)
   readonly #errors = new Int32Array(recordWords * errorsMax)
@@ -103,6 +108,11 @@ class NativeUdp implements Transport, DatagramBatch {
 
   flow(index: number): Flow {
     return this.#flows.flow(this.#inRecords, index * recordWords)
+  }
+
+  record(index: number): ScanRecord | null {
+    const scan = this.#scans[index] as ScanRecord
+    return isUsual(scan) ? scan : null
   }
 
   send(socket: ListenSocket, text: string, address: string, port: number): void {
@@ -158,6 +168,7 @@ class NativeUdp implements Transport, DatagramBatch {
       inSlab: this.#in,
       inRecords: this.#inRecords,
       inStride,
+      inScans: this.#inScans,
       outSlab: this.#out,
       outRecords: this.#outRecords,
       errors: this.#errors,
@@ -181,6 +192,7 @@ class NativeUdp implements Transport, DatagramBatch {
 
   #onBatch(): void {
     this.count = this.#state[stateWord.received] ?? 0
+    withdrawRecords()
     this.#handler.onDatagrams(this)
   }
 
@@ -191,6 +203,12 @@ class NativeUdp implements Transport, DatagramBatch {
       this.#handler.onSendError(this.#flows.flow(this.#errors, i * recordWords), getSystemErrorName(-code))
     }
   }
+}
+
+function viewsOf(scans: Int32Array): readonly ScanRecord[] {
+  return Array.from({ length: batchMax }, (_, index) =>
+    scans.subarray(index * scanRecordWords, (index + 1) * scanRecordWords),
+  )
 }
 
 function described(moderationMicroseconds: number): string {

@@ -1,3 +1,4 @@
+import type { ScanRecord } from '../sip/scan-record.ts'
 import type { Flow, ListenRequest, ListenSocket } from './socket.ts'
 
 /**
@@ -23,6 +24,8 @@ export interface DatagramBatch {
   /** Valid only during the call that handed over the batch. */
   text(index: number): string
   flow(index: number): Flow
+  /** What stands where in a usual message, found on the way; null: look yourself. Valid as long as the text is. */
+  record?(index: number): ScanRecord | null
 }
 
 /** How the layers below call upwards: one object, set once. */

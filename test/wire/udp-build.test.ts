@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -15,7 +24,7 @@ describe('native/build.js', () => {
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'viaduct-build-'))
     mkdirSync(join(directory, 'native'))
-    for (const name of ['build.js', 'udp.c', 'datagrams.c', 'datagrams.h']) {
+    for (const name of readdirSync(join(projectRoot, 'native')).filter((name) => name !== 'build')) {
       cpSync(join(projectRoot, 'native', name), join(directory, 'native', name))
     }
     writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
@@ -42,7 +51,7 @@ describe('native/build.js', () => {
       [
         ...['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter', '-O2', '-fsyntax-only'],
         ...['-isystem', join(dirname(nodePath), '..', 'include', 'node')],
-        ...['udp.c', 'datagrams.c'].map((name) => join(directory, 'native', name)),
+        ...['udp.c', 'datagrams.c', 'scan.c'].map((name) => join(directory, 'native', name)),
       ],
       { encoding: 'utf8' },
     )

@@ -10,6 +10,9 @@ import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { silentLog } from '../../src/runtime/log.ts'
+import { HeaderId } from '../../src/sip/header-id.ts'
+import type { SipMessage } from '../../src/sip/message.ts'
+import { scannedMessage } from '../../src/sip/scan.ts'
 import { loadNativeAddon } from '../../src/transport/native-addon.ts'
 import { createSystemNetwork } from '../../src/transport/system-network.ts'
 import type { DatagramBatch, Transport } from '../../src/transport/transport.ts'
@@ -68,6 +71,20 @@ const child = async (args: string[], environment: Record<string, string> = {}) =
     env: { ...process.env, ...environment },
   })
   return JSON.parse(stdout)
+}
+
+/** Lines of other lengths for another Call-ID. */
+function usualMessage(callId: string): string {
+  return [
+    `OPTIONS sip:${callId}@example.com SIP/2.0`,
+    `Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK-${callId}`,
+    `From: <sip:${callId}@example.com>;tag=tag-${callId}`,
+    'To: <sip:b@example.com>',
+    `Call-ID: ${callId}`,
+    'CSeq: 1 OPTIONS',
+    `User-Agent: Telephone ${callId}`,
+    '\r\n',
+  ].join('\r\n')
 }
 
 describe.skipIf(typeof loadNativeAddon() === 'string')('the native UDP engine', () => {
@@ -144,6 +161,47 @@ describe.skipIf(typeof loadNativeAddon() === 'string')('the native UDP engine', 
       expect(flows[2]).toBe(flows[0])
       expect(flows[1]).not.toEqual(flows[0])
     })
+
+    test('a message of an earlier batch says what it said, whatever its record holds now', async () => {
+      const said: string[][] = []
+      let earlier: SipMessage | null = null
+      const { socket } = await open((batch) => {
+        for (let i = 0; i < batch.count; i++) {
+          if (earlier !== null)
+            said.push([earlier.callId, earlier.fromTag, earlier.value(HeaderId.userAgent)])
+          const record = batch.record?.(i)
+          if (!record) throw new Error('not usual')
+          earlier = scannedMessage(batch.text(i), record)
+        }
+      })
+      const { dgram } = await peer()
+      for (const [index, callId] of ['a', 'b-is-longer', 'c'].entries()) {
+        dgram.send(usualMessage(callId), socket.port, '127.0.0.1')
+        await until(() => earlier?.text.includes(callId) === true && said.length === index)
+      }
+      expect(said).toEqual([
+        ['a', 'tag-a', 'Telephone a'],
+        ['b-is-longer', 'tag-b-is-longer', 'Telephone b-is-longer'],
+      ])
+    })
+
+    test.each(['CRLF CRLF', 'not usual'])(
+      'a datagram that is %s has no record, after one that had',
+      async (what) => {
+        const records: unknown[] = []
+        const { socket } = await open((batch) => {
+          for (let i = 0; i < batch.count; i++) records.push(batch.record?.(i) ?? null)
+        })
+        const { dgram } = await peer()
+        const text =
+          what === 'not usual' ? usualMessage('a').replace('SIP/2.0/UDP', 'SIP/2.0/TCP') : '\r\n\r\n'
+        for (const [index, one] of [usualMessage('a'), text].entries()) {
+          dgram.send(one, socket.port, '127.0.0.1')
+          await until(() => records.length === index + 1)
+        }
+        expect(records).toEqual([expect.any(Int32Array), null])
+      },
+    )
 
     test('a handler that throws: an uncaughtException each, what it sent leaves, the next batch comes', async () => {
       expect(await child(['throwing'])).toEqual({

@@ -82,6 +82,31 @@ export function endOfVia(text: string, start: number, end: number): number {
   return commaAt === -1 || commaAt >= end ? end : indexOfUnquoted(text, comma, start, end)
 }
 
+/** A Via that native/scan.c has read: `words` has its offsets from `at` on, in the order of native/scan.h. */
+export function recordedVia(text: string, words: Int32Array, at: number): Via {
+  const via = new ViaValue(text, 'UDP', words[at] as number, words[at + 1] as number)
+  via.host = text.slice(words[at + 2] as number, words[at + 3] as number)
+  via.port = words[at + 4] as number
+  const paramsStart = words[at + 5] as number
+  if (paramsStart === -1) return via
+  via.setParams(paramsStart)
+  via.branch = sliceOrNone(text, words, at + 6)
+  via.received = sliceOrNone(text, words, at + 8)
+  via.maddr = sliceOrNone(text, words, at + 10)
+  const rport = words[at + 12] as number
+  via.rport = rport === -1 ? null : rport
+  via.rportEnd = words[at + 13] as number
+  via.isUnfilled = words[at + 14] === 1
+  via.isRfc3261 = words[at + 15] === 1
+  return via
+}
+
+/** No parameter stands at the start of the text: 0 says that it is absent. */
+function sliceOrNone(text: string, words: Int32Array, at: number): string {
+  const start = words[at] as number
+  return start === 0 ? '' : text.slice(start, words[at + 1] as number)
+}
+
 class ViaValue implements Via {
   transport: string
   host = ''
@@ -113,11 +138,15 @@ class ViaValue implements Via {
     return this.paramsStart === -1 ? '' : unfold(this.text.slice(this.paramsStart, this.paramsEnd))
   }
 
-  readParams(start: number): void {
-    const { text, end } = this
+  setParams(start: number): void {
     this.paramsAt = start - 1
     this.paramsStart = start
-    this.paramsEnd = end
+    this.paramsEnd = this.end
+  }
+
+  readParams(start: number): void {
+    const { text, end } = this
+    this.setParams(start)
     const isPlain = !hasQuotes(text, start, end)
     let position = start
     while (position < end) {

@@ -1,0 +1,102 @@
+import type { CSeq } from './headers/cseq.ts'
+import { recordedVia, type Via } from './headers/via.ts'
+import { methodAt } from './method.ts'
+
+/**
+ * What native/scan.c says of a usual message: the table of its headers (header-table.ts), and beside it what the scan
+ * would find next. One record for each datagram of a batch, in memory that is filled anew with the next batch.
+ *
+ * Hot. The numbers are those of native/scan.h, whose order this is; a law compares all that they lead to with what scan.ts
+ * finds (test/wire/native-scan.test.ts).
+ */
+export type ScanRecord = Int32Array
+
+/** In front of these: the first header of each of 31 ids, and 64 rows of five. */
+const isUsualAt = 351
+const methodEndAt = 352
+const requestUriStartAt = 353
+const requestUriEndAt = 354
+const statusCodeAt = 355
+const reasonStartAt = 356
+const reasonEndAt = 357
+const headersStartAt = 358
+const headersEndAt = 359
+const bodyStartAt = 360
+const bodyEndAt = 361
+const headerCountAt = 362
+const seenAt = 363
+const cseqNumberAt = 364
+const cseqMethodStartAt = 365
+const cseqMethodEndAt = 366
+const fromTagAt = 367
+const toTagAt = 369
+const topmostViaAt = 371
+const secondViaAt = 387
+/** Int32 words of a record. */
+export const scanRecordWords = 403
+
+/** What a record says at once; the rest when it is asked for. */
+interface ScannedOffsets {
+  isRequest: boolean
+  methodEnd: number
+  requestUriStart: number
+  requestUriEnd: number
+  statusCode: number
+  reasonStart: number
+  reasonEnd: number
+  headersStart: number
+  headersEnd: number
+  bodyStart: number
+  bodyEnd: number
+  headerCount: number
+  seen: number
+}
+
+export function isUsual(record: ScanRecord): boolean {
+  return record[isUsualAt] === 1
+}
+
+export function readOffsets(record: ScanRecord, message: ScannedOffsets): void {
+  const methodEnd = record[methodEndAt] as number
+  message.isRequest = methodEnd !== 0
+  message.methodEnd = methodEnd
+  message.requestUriStart = record[requestUriStartAt] as number
+  message.requestUriEnd = record[requestUriEndAt] as number
+  message.statusCode = record[statusCodeAt] as number
+  message.reasonStart = record[reasonStartAt] as number
+  message.reasonEnd = record[reasonEndAt] as number
+  message.headersStart = record[headersStartAt] as number
+  message.headersEnd = record[headersEndAt] as number
+  message.bodyStart = record[bodyStartAt] as number
+  message.bodyEnd = record[bodyEndAt] as number
+  message.headerCount = record[headerCountAt] as number
+  message.seen = record[seenAt] as number
+}
+
+export function recordedCSeq(record: ScanRecord, text: string): CSeq {
+  const method = methodAt(text, record[cseqMethodStartAt] as number, record[cseqMethodEndAt] as number)
+  return { number: record[cseqNumberAt] as number, method }
+}
+
+/** Null if the address has to be read: its parameters are written in a way of their own. */
+export function recordedFromTag(record: ScanRecord, text: string): string | null {
+  return recordedTag(record, text, fromTagAt)
+}
+
+export function recordedToTag(record: ScanRecord, text: string): string | null {
+  return recordedTag(record, text, toTagAt)
+}
+
+function recordedTag(record: ScanRecord, text: string, at: number): string | null {
+  const start = record[at] as number
+  return start === -1 ? null : text.slice(start, record[at + 1] as number)
+}
+
+export function recordedTopmostVia(record: ScanRecord, text: string): Via {
+  return recordedVia(text, record, topmostViaAt)
+}
+
+/** Null if there is none, or none that is usual. */
+export function recordedSecondVia(record: ScanRecord, text: string): Via | null {
+  return record[secondViaAt] === 0 ? null : recordedVia(text, record, secondViaAt)
+}
