@@ -43,7 +43,7 @@ describe.each([1, 2, 3])('%i workers', (workers) => {
       const { alice } = world
       for (const [i, other] of agents(world, 10).entries()) {
         await alice.sends(`MESSAGE sip:u${i}@192.0.2.1`)
-      await world.advance(10)
+        await world.advance(10)
         await other.sends(`OPTIONS sip:u${i}@192.0.2.1`)
         await other.receives(200)
         await alice.receives('200 Woken')
