@@ -94,6 +94,7 @@ export class FlowSlots {
     if (bytes > this.#region.buffer.byteLength) {
       const grown = Math.min(flowSlotsBytesMax, bytes + growthSlots * slotNumbers * 8)
       if (!this.#region.grow(grown)) return -1
+      this.#look()
     }
     this.#words[head.count] = slot + 1
     return slot
