@@ -83,6 +83,8 @@ export class StoredBindings implements BindingTable {
   readonly #unwritten = new Map<string, Unwritten>()
   /** The last write of each binding that is on its way. */
   readonly #lastWrites = new Map<string, object>()
+  /** Keys of `due` that the store refused: as many as bindings whose record it took in the same moment, so few. */
+  readonly #unfiled = new Set<string>()
   /** Key in `due` where the next look at what is due goes on; null: at the second after the last. */
   #resume: string | null = null
   #dueUntil = 0
@@ -143,6 +145,7 @@ export class StoredBindings implements BindingTable {
   }
 
   takeExpired(now: number, limit: number): Expired {
+    if (this.#unfiled.size > 0) this.#fileAgain()
     const second = Math.floor((now + this.#time.shift) / 1000)
     if (this.#resume === null) {
       const from = this.#generations.claimUntil(second)
@@ -248,13 +251,32 @@ export class StoredBindings implements BindingTable {
     const key = keyOf(ruid, hashText(hash))
     const filed = place?.filed ?? 0
     const filedBefore = before?.filed ?? 0
-    const writes: Promise<void>[] = []
-    if (filed !== filedBefore && filed !== 0) writes.push(this.#due.put(secondText(filed) + key, 1))
-    if (after === null || place === null) writes.push(this.#records.remove(key))
-    else writes.push(this.#records.put(key, this.#record(hash, after, place)))
+    const filing = filed !== filedBefore && filed !== 0 ? this.#file(secondText(filed) + key) : null
+    const write =
+      after === null || place === null
+        ? this.#records.remove(key)
+        : this.#records.put(key, this.#record(hash, after, place))
     if (filedBefore !== 0 && filed !== filedBefore) this.#unfile(secondText(filedBefore) + key)
-    if (writes.length === 1) await writes[0]
-    else await Promise.all(writes)
+    await write
+    if (filing !== null) await filing
+  }
+
+  /**
+   * Never rejects. The two writes may be of two commits, of which a disk that fills up takes one and not the other:
+   * the record alone says whether there is a binding. What could not be filed is filed at the next look at what is due.
+   */
+  async #file(key: string): Promise<void> {
+    try {
+      await this.#due.put(key, 1)
+    } catch {
+      this.#unfiled.add(key)
+    }
+  }
+
+  #fileAgain(): void {
+    const keys = [...this.#unfiled]
+    this.#unfiled.clear()
+    for (const key of keys) void this.#file(key)
   }
 
   /** One too many is no harm: what stays is removed when its second comes. */

@@ -370,6 +370,27 @@ describe('a store that refuses', () => {
     expect([location.of('a'), location.bindingCount]).toEqual([[], 0])
   })
 
+  test('a binding that the store has taken is there, even if it could not be filed under its second yet', async () => {
+    const due = store.open<unknown>('usrloc.location.due')
+    const { put } = due
+    due.put = (key, record) => {
+      store.refusing = true
+      const done = put(key, record)
+      store.refusing = false
+      return done
+    }
+    await location.apply([{ before: null, after: binding('1', 60) }])
+    due.put = put
+    expect(namesOf(location.of('a'))).toEqual(['1'])
+    expect(store.sizes()).toMatchObject({ 'location.due': 0, 'location.bindings': 1 })
+    await clock.advance(1_000)
+    location.expire()
+    await clock.advance(60_000)
+    location.expire()
+    await clock.settle()
+    expect(store.sizes()).toMatchObject({ 'location.due': 0, 'location.bindings': 0 })
+  })
+
   test('what hangs on a flow stays in memory if nobody was told', async () => {
     store.refusing = true
     const state = location.flows.open({ socket, address: '198.51.100.1', port: 9 }, 0, 60_000)

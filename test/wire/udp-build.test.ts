@@ -79,8 +79,11 @@ describe('the engine', () => {
   })
   afterEach(() => lab.close())
 
+  /** Whatever engine the other tests were asked to run with. */
+  const asInstalled = ['env', '-u', 'VIADUCT_UDP']
+
   async function announced(options: RouterOptions): Promise<unknown> {
-    const router = await startRouter(lab, 'routes/minimal.cfg', options)
+    const router = await startRouter(lab, 'routes/minimal.cfg', { wrapper: asInstalled, ...options })
     expect(await router.stop()).toBe(0)
     return router.logLines().find(({ msg }) => / runs /.test(msg))?.['udp']
   }
@@ -97,7 +100,7 @@ describe('the engine', () => {
   test('udp_moderation of the script is what holds without the option, within its bound', async () => {
     const path = join(lab.directory, 'moderated.cfg')
     writeFileSync(path, 'udp_moderation=50000\nrequest_route { exit; }\n')
-    const router = await startRouter(lab, path)
+    const router = await startRouter(lab, path, { wrapper: asInstalled })
     expect(await router.stop()).toBe(0)
     expect(router.logLines()[0]?.['udp']).toBe('native (10000 us of moderation)')
   })
