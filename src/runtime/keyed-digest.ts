@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
 
 /**
- * Authentication codes for what we hand out and want to know again when it comes back: nonces, branches.
+ * Authentication codes of 256 bits: keys for each purpose out of one secret. What is signed for every message takes
+ * sip-hash.ts, a tenth of the time.
  *
  * SHA-512/256 over key and text in one call. Its state is wider than what it tells, so that nobody can go on where a
- * text ended, which is what SHA-256 needs the two rounds of HMAC for. Hot: 1.6 microseconds, where a Hmac object of
- * node:crypto takes 13.
+ * text ended, which is what SHA-256 needs the two rounds of HMAC for.
  */
 export class KeyedDigest {
   readonly #key: string

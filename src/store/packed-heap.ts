@@ -11,7 +11,7 @@ const head = { bytes: 0, end: 1, freeBytes: 2, root: 3, free: 4 } as const
 const smallStep = 16
 const smallMax = 1024
 const smallClasses = smallMax / smallStep
-const classes = smallClasses + 8 * 13
+/** The head's words, and the first free piece of each class: 232 of them reach to 2 GiB. */
 const headBytes = 1024
 /** At least so much is asked for when a region grows. */
 const growthBytesMin = 262_144
@@ -135,6 +135,3 @@ function sizeOf(given: number): number {
   const power = 10 + ((given - smallClasses) >> 3)
   return (9 + ((given - smallClasses) & 7)) << (power - 3)
 }
-
-/** The last class: what is longer has no place. */
-export const packedOctetsMax = sizeOf(classes - 1)

@@ -50,8 +50,6 @@ const own = {
 } as const
 const ownWords = own.slots + slots
 
-export const packedCounters = own.overdue - own.counters
-
 export class PackedTable {
   readonly heap: PackedHeap
   readonly #area: number
