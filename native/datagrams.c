@@ -194,6 +194,7 @@ uint32_t datagrams_read_errors(Tables *tables, Socket *socket) {
 /* Receiving. */
 
 static void record_received(Tables *tables, uint32_t first, uint32_t count, const Socket *socket) {
+  const uint8_t *key = tables->has_identity_key ? tables->identity_key : NULL;
   for (uint32_t i = first; i < first + count; i++) {
     const struct mmsghdr *header = &tables->in_vectors.headers[i];
     const Address *from = &tables->in_vectors.addresses[i];
@@ -205,7 +206,7 @@ static void record_received(Tables *tables, uint32_t first, uint32_t count, cons
     record[LENGTH] = header->msg_len;
     record[SOCKET] = socket->index;
     write_address(record, from);
-    scan_usual(header->msg_hdr.msg_iov->iov_base, header->msg_len, tables->in.scans + SCAN_WORDS * index);
+    scan_usual(header->msg_hdr.msg_iov->iov_base, header->msg_len, tables->in.scans + SCAN_WORDS * index, key);
   }
 }
 

@@ -73,6 +73,9 @@ typedef struct {
   uint32_t *errors, errors_max;
   int32_t *state;
   size_t kept_bytes_max;
+  /* For the identities that scan.h speaks of, once JavaScript has asked for them. */
+  uint8_t identity_key[16];
+  bool has_identity_key;
   Socket **sockets;
   uint32_t sockets_count;
 } Tables;

@@ -8,6 +8,7 @@
 #include "scan.h"
 
 #include "header-names.h"
+#include "sip-hash.h"
 
 #include <string.h>
 
@@ -395,12 +396,34 @@ static bool has_call_id(const Scan *it) {
   return row[ROW_VALUE_START] < row[ROW_VALUE_END];
 }
 
-bool scan_usual(const uint8_t *octets, size_t length, int32_t *record) {
+/*
+ * Branch, Call-ID and CSeq number of a request as its sender knows it, keyed: src/proxy/stateless.ts says what for. In a
+ * response to what we forwarded the sender's branch is in the second Via.
+ */
+static bool identify(const Scan *it, const uint8_t *key) {
+  int32_t *record = it->record;
+  const int32_t *via = record + (record[METHOD_END] != 0 ? TOPMOST_VIA : SECOND_VIA), *row = first(it, CALL_ID);
+  if (!key || via[VIA_START] == 0) return false;
+  const uint32_t branch_length = via[VIA_BRANCH_END] - via[VIA_BRANCH_START];
+  const uint32_t call_id_length = row[ROW_VALUE_END] - row[ROW_VALUE_START];
+  SipHash hash;
+  sip_hash_start(&hash, key);
+  sip_hash_word(&hash, (uint32_t)record[CSEQ_NUMBER] | (uint64_t)(branch_length << 16 | call_id_length) << 32);
+  sip_hash_field(&hash, it->octets + via[VIA_BRANCH_START], branch_length);
+  sip_hash_field(&hash, it->octets + row[ROW_VALUE_START], call_id_length);
+  const uint64_t identity = sip_hash_finish(&hash);
+  record[IDENTITY_LOW] = (int32_t)identity;
+  record[IDENTITY_HIGH] = (int32_t)(identity >> 32);
+  return true;
+}
+
+bool scan_usual(const uint8_t *octets, size_t length, int32_t *record, const uint8_t *key) {
   Scan scan = {octets, (int32_t)length, record}, *it = &scan;
   record[IS_USUAL] = length <= UINT16_MAX && scan_start_line(it) && scan_headers(it) &&
                      (record[SEEN] & MANDATORY) == MANDATORY && scan_body(it) && has_call_id(it) &&
                      scan_cseq(it) && scan_address(it, FROM, record + FROM_TAG) &&
                      scan_address(it, TO, record + TO_TAG) && scan_vias(it) &&
                      is_number(it, MAX_FORWARDS, 255) && is_number(it, EXPIRES, UINT32_MAX);
+  record[IS_IDENTIFIED] = record[IS_USUAL] && identify(it, key);
   return record[IS_USUAL];
 }

@@ -68,9 +68,19 @@ enum {
   VIA_WORDS,
 };
 
-enum { SECOND_VIA = TOPMOST_VIA + VIA_WORDS, SCAN_WORDS = SECOND_VIA + VIA_WORDS };
+enum {
+  SECOND_VIA = TOPMOST_VIA + VIA_WORDS,
+  /* Whether the two words after it are there: SipHash of what the sender of a request knows it by. */
+  IS_IDENTIFIED = SECOND_VIA + VIA_WORDS,
+  IDENTITY_LOW,
+  IDENTITY_HIGH,
+  SCAN_WORDS,
+};
 
-/* Fills the record, of SCAN_WORDS. False, and IS_USUAL is 0: nothing else in it counts. */
-bool scan_usual(const uint8_t *octets, size_t length, int32_t *record);
+/*
+ * Fills the record, of SCAN_WORDS. False, and IS_USUAL is 0: nothing else in it counts. Without a key, of 16 octets, there
+ * is no identity.
+ */
+bool scan_usual(const uint8_t *octets, size_t length, int32_t *record, const uint8_t *key);
 
 #endif

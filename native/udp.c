@@ -24,7 +24,7 @@
 
 enum {
   /* Raised whenever the functions or the records change: native-udp.ts loads no other. */
-  INTERFACE = 2,
+  INTERFACE = 3,
   /* Batches of so many are read on at once: who is that busy does not need to wait for more. */
   LARGE_BATCH = 16,
   /* Milliseconds over which wake-ups are counted before anything is decided. */
@@ -473,17 +473,36 @@ static napi_value js_parse(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* scan(octets, record): what each datagram goes through; false if the record is too short or the message not usual. */
+/* The 16 octets of a key; NULL if it has another length. */
+static const uint8_t *key_of(napi_env env, napi_value value) {
+  size_t length = 0;
+  void *octets = NULL;
+  if (napi_get_typedarray_info(env, value, NULL, &length, &octets, NULL, NULL) != napi_ok) return NULL;
+  return length == 16 ? octets : NULL;
+}
+
+/* identifyBy(engine, key): from the next datagram on, records have the identity. */
+static napi_value js_identify_by(napi_env env, napi_callback_info info) {
+  napi_value key;
+  Engine *engine = engine_of(env, info, 1, &key);
+  const uint8_t *octets = engine ? key_of(env, key) : NULL;
+  if (!octets) return throw_code(env, UV_EINVAL);
+  memcpy(engine->tables.identity_key, octets, sizeof engine->tables.identity_key);
+  engine->tables.has_identity_key = true;
+  return NULL;
+}
+
+/* scan(octets, record, key): what each datagram goes through; false if the record is too short or the message not usual. */
 static napi_value js_scan(napi_env env, napi_callback_info info) {
-  napi_value arguments[2], result;
-  size_t count = 2, length = 0, words = 0;
+  napi_value arguments[3], result;
+  size_t count = 3, length = 0, words = 0;
   void *octets = NULL, *record = NULL;
   napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
   const bool is_given =
       napi_get_typedarray_info(env, arguments[0], NULL, &length, &octets, NULL, NULL) == napi_ok &&
       napi_get_typedarray_info(env, arguments[1], NULL, &words, &record, NULL, NULL) == napi_ok &&
       words >= SCAN_WORDS;
-  napi_get_boolean(env, is_given && scan_usual(octets, length, record), &result);
+  napi_get_boolean(env, is_given && scan_usual(octets, length, record, key_of(env, arguments[2])), &result);
   return result;
 }
 
@@ -505,5 +524,6 @@ NAPI_MODULE_INIT() {
   set_function(env, exports, "close", js_close);
   set_function(env, exports, "parse", js_parse);
   set_function(env, exports, "scan", js_scan);
+  set_function(env, exports, "identifyBy", js_identify_by);
   return exports;
 }

@@ -180,6 +180,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       log,
       metrics,
       resolve: network.resolve.bind(network),
+      ...(transport.identifyBy && { identifyBy: transport.identifyBy.bind(transport) }),
       ...(worker && { branchKey: worker.secret }),
     })
     const engine = await createEngine(loaded, {

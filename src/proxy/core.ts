@@ -38,6 +38,8 @@ export interface ProxyOptions {
   readonly log: Log
   readonly metrics: Metrics
   readonly resolve: Network['resolve']
+  /** Has the transport hash what requests are known by: Transport.identifyBy(). */
+  readonly identifyBy?: (key: Uint8Array) => void
   /** Signs the branches of statelessly forwarded requests; all workers of one router must share it. Random if absent. */
   readonly branchKey?: string
 }
@@ -92,7 +94,7 @@ class Core implements ProxyCore, ProxyServices {
     this.log = options.log
     this.settings = defaultProxySettings()
     this.responses = new LocalResponses(options.sockets, this.settings)
-    this.stateless = new StatelessCore(this, options.branchKey ?? options.random.hex(32))
+    this.stateless = new StatelessCore(this, options.branchKey ?? options.random.hex(32), options.identifyBy)
     this.#ownRequests = new OwnRequests(this, options.random)
     options.transactions.onFurtherSuccess = (response, upstream) => this.#forwardFurther(response, upstream)
     exportMetrics(this, options.metrics)

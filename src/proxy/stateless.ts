@@ -30,10 +30,18 @@ import { branchWithDigest, isLoop, loopDigest } from './validate.ts'
 export class StatelessCore implements StatelessProxy {
   readonly #services: ProxyServices
   readonly #hash: SipHash
+  readonly #identity: SipHash
+  readonly #identityKey: Uint8Array
+  /** Until it has been asked to. */
+  #identifyBy: ((key: Uint8Array) => void) | undefined
 
-  constructor(services: ProxyServices, key: string) {
+  constructor(services: ProxyServices, key: string, identifyBy?: (key: Uint8Array) => void) {
+    const keys = new KeyedDigest(key).octets('stateless')
     this.#services = services
-    this.#hash = new SipHash(new KeyedDigest(key).octets('stateless').subarray(0, 16))
+    this.#identityKey = keys.subarray(0, 16)
+    this.#identity = new SipHash(this.#identityKey)
+    this.#hash = new SipHash(keys.subarray(16, 32))
+    this.#identifyBy = identifyBy
   }
 
   reply(
@@ -100,7 +108,7 @@ export class StatelessCore implements StatelessProxy {
     if (socket === null) return false
     const address = theirs.received || theirs.host
     const port = theirs.rport || theirs.port || defaultPort(socket.transport)
-    this.#prove(response, theirs.branch, socket, address, port)
+    this.#prove(response, theirs, socket, address, port)
     if (!this.#isProof(ours.branch)) return false
     this.#services.send(socket, forwardedResponse(response, edits, status), address, port)
     return true
@@ -115,9 +123,8 @@ export class StatelessCore implements StatelessProxy {
     forceRport: boolean,
     loopDigest: string,
   ): number {
-    const theirs = request.topmostVia?.branch ?? ''
     const backPort = responsePort(request, arrival, forceRport)
-    this.#prove(request, theirs, arrival.socket, arrival.address, backPort)
+    this.#prove(request, request.topmostVia, arrival.socket, arrival.address, backPort)
     const proof = `${cookie}${arrival.socket.index}.${hexOf(this.#hash.high)}${hexOf(this.#hash.low)}`
     const branch = branchWithDigest(proof, loopDigest, 0)
     const written = forwardedRequest(request, arrival, edits, {
@@ -135,20 +142,36 @@ export class StatelessCore implements StatelessProxy {
     return 1
   }
 
-  /**
-   * Leaves in #hash what only we can say about a request and where its response goes. The lengths part the fields: none
-   * can borrow from its neighbour.
-   */
-  #prove(message: SipMessage, theirs: string, back: ListenSocket, address: string, port: number): void {
-    const { callId, cseq } = message
+  /** Leaves in #hash what only we can say about a request and where its response goes. */
+  #prove(message: SipMessage, theirs: Via | null, back: ListenSocket, address: string, port: number): void {
+    const identity = this.#identity
+    if (!message.readIdentity(identity)) this.#identify(message, theirs)
     const hash = this.#hash
     hash.start()
+    hash.word(identity.low)
+    hash.word(identity.high)
     hash.word((back.index << 16) | port)
-    hash.word(cseq === null ? -1 : cseq.number)
-    hash.word((theirs.length << 16) | callId.length)
-    hash.text(theirs)
-    hash.text(callId)
     hash.text(address)
+    hash.finish()
+  }
+
+  /**
+   * What native/scan.c does with the octets at hand, where it has not (sip/scan-record.ts says what of). It hashes whole
+   * words of a machine that has them: 50 ns, where this takes 350, twice per request.
+   */
+  #identify(message: SipMessage, theirs: Via | null): void {
+    this.#identifyBy?.(this.#identityKey)
+    this.#identifyBy = undefined
+    const { callId, cseq } = message
+    const branch = theirs?.branch ?? ''
+    const hash = this.#identity
+    hash.start()
+    hash.word(cseq === null ? -1 : cseq.number)
+    hash.word((branch.length << 16) | callId.length)
+    hash.text(branch)
+    hash.pad()
+    hash.text(callId)
+    hash.pad()
     hash.finish()
   }
 

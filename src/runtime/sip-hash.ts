@@ -53,6 +53,14 @@ export class SipHash {
     this.#length += 4
   }
 
+  /** Zeros up to a multiple of eight octets. */
+  pad(): void {
+    const end = (this.#length + 7) & ~7
+    this.#makeRoom(end)
+    this.#octets.fill(0, this.#length, end)
+    this.#length = end
+  }
+
   /** What was given since start() becomes `high` and `low`. */
   finish(): void {
     const length = this.#length

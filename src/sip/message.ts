@@ -3,6 +3,7 @@ import type { HeaderId, HeaderName } from './header-id.ts'
 import type { CSeq } from './headers/cseq.ts'
 import type { NameAddr } from './headers/name-addr.ts'
 import type { Via } from './headers/via.ts'
+import type { Identity } from './scan-record.ts'
 
 /**
  * One SIP message (RFC 3261 §7) as a view over its octets: `text` has one Latin-1 character per octet, and
@@ -72,6 +73,8 @@ export interface SipMessage {
   /** The tag parameter of From and To, '' if absent. */
   readonly fromTag: string
   readonly toTag: string
+  /** What the transport has found out on the way, if it was asked to: Transport.identifyBy(). False if it has not. */
+  readIdentity(into: Identity): boolean
   /** The body as Latin-1 text, '' if there is none. */
   readonly body: string
 }

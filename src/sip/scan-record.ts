@@ -32,8 +32,11 @@ const fromTagAt = 367
 const toTagAt = 369
 const topmostViaAt = 371
 const secondViaAt = 387
+const isIdentifiedAt = 403
+const identityLowAt = 404
+const identityHighAt = 405
 /** Int32 words of a record. */
-export const scanRecordWords = 403
+export const scanRecordWords = 406
 
 /** What a record says at once; the rest when it is asked for. */
 interface ScannedOffsets {
@@ -99,4 +102,27 @@ export function recordedTopmostVia(record: ScanRecord, text: string): Via {
 /** Null if there is none, or none that is usual. */
 export function recordedSecondVia(record: ScanRecord, text: string): Via | null {
   return record[secondViaAt] === 0 ? null : recordedVia(text, record, secondViaAt)
+}
+
+/**
+ * 64 bits of SipHash-2-4, under a key that the transport was given, over what the sender of a request knows it by:
+ *
+ *     CSeq number          4 octets
+ *     length of Call-ID    2 octets
+ *     length of branch     2 octets
+ *     branch, Call-ID      each filled up with zeros to a multiple of 8 octets
+ *
+ * The branch is that of the topmost Via of a request, and of the second Via of a response: ours is above it.
+ */
+export interface Identity {
+  low: number
+  high: number
+}
+
+/** False if the record says nothing of it. */
+export function readIdentity(record: ScanRecord, into: Identity): boolean {
+  if (record[isIdentifiedAt] !== 1) return false
+  into.low = record[identityLowAt] as number
+  into.high = record[identityHighAt] as number
+  return true
 }

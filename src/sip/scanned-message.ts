@@ -8,6 +8,8 @@ import { endOfVia, readVia, type Via } from './headers/via.ts'
 import type { SipMessage } from './message.ts'
 import { methodAt, methodMask } from './method.ts'
 import {
+  type Identity,
+  readIdentity,
   readOffsets,
   recordedCSeq,
   recordedFromTag,
@@ -146,6 +148,10 @@ export class ScannedMessage extends HeaderTable implements SipMessage {
     const index = this.first(HeaderId.cseq)
     if (index === -1) return null
     return readCSeq(this.text, this.headerValueStart(index), this.headerValueEnd(index))
+  }
+
+  readIdentity(into: Identity): boolean {
+    return this.record !== null && readIdentity(this.record, into)
   }
 
   get fromTag(): string {

@@ -26,8 +26,10 @@ export interface NativeAddon {
   close(engine: NativeEngine): void
   /** Fills five words: the address, and the zone of IPv6. False if the text is no address of that family. */
   parse(text: string, isIpv6: boolean, words: Int32Array): boolean
+  /** From the next datagram on, records have the identity of their request: Transport.identifyBy(). */
+  identifyBy(engine: NativeEngine, key: Uint8Array): void
   /** What the engine does with each datagram, for tests: fills the record, and says whether the message is usual. */
-  scan(octets: Uint8Array, record: Int32Array): boolean
+  scan(octets: Uint8Array, record: Int32Array, key?: Uint8Array): boolean
 }
 
 /** An opaque value. */
@@ -58,7 +60,7 @@ export const recordWords = 9
 export const stateWord = { received: 0, waiting: 1, waitingBytes: 2, errors: 3 } as const
 export const stateWords = 4
 
-const addonInterface = 2
+const addonInterface = 3
 
 /** From src/transport, and from dist/src/transport. */
 const places = ['../../native/build/udp.node', '../../../native/build/udp.node']

@@ -144,6 +144,10 @@ class NativeUdp implements Transport, DatagramBatch {
     state[stateWord.waitingBytes] = offset + length
   }
 
+  identifyBy(key: Uint8Array): void {
+    if (!this.#isClosed) this.#addon.identifyBy(this.#engine, key)
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#addon.read(this.#engine, false)

@@ -24,6 +24,7 @@ export interface StandOptions {
   sockets?: { address: string; port: number }[]
   resolve?: (host: string, port: number) => Promise<{ address: string; port: number }[]>
   transactionsMax?: number
+  identifyBy?: (key: Uint8Array) => void
 }
 
 export const caller = '192.0.2.10:5070'
@@ -57,6 +58,7 @@ export class Stand {
       sockets: this.sockets,
       resolve: options.resolve ?? (async () => []),
       branchKey: 'secret',
+      ...(options.identifyBy && { identifyBy: options.identifyBy }),
     })
     this.proxy.onBranchEnd((end) => this.ends.push(end))
   }

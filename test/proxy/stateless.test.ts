@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { createTarget } from '../../src/proxy/target.ts'
+import { SipHash } from '../../src/runtime/sip-hash.ts'
 import { createEditList } from '../../src/sip/edit.ts'
+import type { SipMessage } from '../../src/sip/message.ts'
+import type { Identity } from '../../src/sip/scan-record.ts'
 import { answer, caller, request, Stand } from './stand.ts'
 
 const bob = '192.0.2.20:5060'
@@ -21,6 +24,26 @@ function forwarding(stand = new Stand(), forceRport = false) {
     )
   }
   return stand
+}
+
+const telling = (tell: (identity: Identity) => void) => (into: Identity) => {
+  tell(into)
+  return true
+}
+
+/** As sip/scan-record.ts defines it. */
+function identityOf(branch = '', message?: SipMessage, key: Uint8Array = new Uint8Array(16)): Identity {
+  const { callId = '', cseq = null } = message ?? {}
+  const hash = new SipHash(key)
+  hash.start()
+  hash.word(cseq?.number ?? -1)
+  hash.word((branch.length << 16) | callId.length)
+  for (const text of [branch, callId]) {
+    hash.text(text)
+    hash.pad()
+  }
+  hash.finish()
+  return { low: hash.low, high: hash.high }
 }
 
 const toTag = (text: string) => text.match(/^To:.*;tag=(.*)\r$/m)?.[1] ?? ''
@@ -122,6 +145,27 @@ describe('RFC 3261 §16.11: stateless forwarding', () => {
     expect(first?.to).toBe(bob)
     expect(first?.text).toBe(second?.text)
     expect(first?.message.topmostVia?.branch).toMatch(/^z9hG4bK.*\.0$/)
+  })
+
+  it('asks the transport once to identify requests, and goes by what it finds', () => {
+    const keys: Uint8Array[] = []
+    const stand = forwarding(new Stand({ identifyBy: (key) => keys.push(key) }))
+    stand.receive(request({ method: 'OPTIONS' }))
+    stand.receive(request({ method: 'OPTIONS' }))
+    expect(keys.map(({ length }) => length)).toEqual([16])
+    const branchOf = (tell: (identity: Identity) => void) => {
+      const forward = stand.script
+      stand.script = (message, flow) => forward(Object.assign(message, { readIdentity: telling(tell) }), flow)
+      stand.receive(request({ method: 'OPTIONS' }))
+      stand.script = forward
+      return stand.sent.at(-1)?.message.topmostVia?.branch
+    }
+    const read = stand.sent[0]?.message
+    const own = branchOf((identity) =>
+      Object.assign(identity, identityOf(read?.vias()[1]?.branch, read, keys[0])),
+    )
+    expect(own).toBe(read?.topmostVia?.branch)
+    expect(branchOf((identity) => Object.assign(identity, { low: 1, high: 2 }))).not.toBe(own)
   })
 
   it('its response goes back to where it came from, without our Via', () => {

@@ -87,6 +87,22 @@ it('a number is four octets, the lowest first', () => {
   expect(tagOf(hash, 'a', -2, 0x04030201)).toBe(tagOf(hash, 'a\xfe\xff\xff\xff\x01\x02\x03\x04'))
 })
 
+it('pad() adds zeros up to eight octets, and none where there are eight', () => {
+  const hash = new SipHash(key)
+  const padded = (...texts: string[]) => {
+    hash.start()
+    for (const text of texts) {
+      hash.text(text)
+      hash.pad()
+    }
+    hash.finish()
+    return hash.high
+  }
+  tagOf(hash, 'what was there before, and must not be there any more')
+  expect(padded('abc', '12345678', '', 'x')).toBe(padded('abc\0\0\0\0\x0012345678x\0\0\0\0\0\0\0'))
+  expect(padded('abc', 'd')).not.toBe(padded('abcd'))
+})
+
 it('another key gives another tag; a key of another length is none', () => {
   expect(tagOf(new SipHash(key.map((octet) => octet ^ 1)), 'text')).not.toBe(tagOf(new SipHash(key), 'text'))
   expect(() => new SipHash(new Uint8Array(8))).toThrow(RangeError)

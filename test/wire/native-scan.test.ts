@@ -2,11 +2,12 @@ import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { nextInvite, nextMessage, nextResponse } from '../../bench/micro/messages.ts'
+import { SipHash } from '../../src/runtime/sip-hash.ts'
 import { HeaderId, slotNames } from '../../src/sip/header-id.ts'
 import { withdrawRecords } from '../../src/sip/header-table.ts'
 import type { SipMessage } from '../../src/sip/message.ts'
 import { isFault, scanMessage, scannedMessage } from '../../src/sip/scan.ts'
-import { isUsual, scanRecordWords } from '../../src/sip/scan-record.ts'
+import { type Identity, isUsual, scanRecordWords } from '../../src/sip/scan-record.ts'
 import { loadNativeAddon } from '../../src/transport/native-addon.ts'
 import { mutate, mutation } from '../property/hostile-text.ts'
 import { debris, octets, request } from '../property/message-text.ts'
@@ -19,6 +20,7 @@ import { tortureCases } from '../rfc/corpus.ts'
 const addon = loadNativeAddon()
 const numRuns = Number(process.env['VIADUCT_FUZZ'] ?? 20_000)
 const record = new Int32Array(scanRecordWords)
+const key = Buffer.from('sixteen octets !')
 // Room to spare, full of what would be noticed: nothing is read beyond the length.
 const slab = Buffer.alloc(66_000, '9')
 
@@ -27,7 +29,7 @@ function scanNatively(text: string): boolean {
   record.fill(-7)
   slab.fill('9')
   slab.write(text, 'latin1')
-  const said = addon.scan(slab.subarray(0, text.length), record)
+  const said = addon.scan(slab.subarray(0, text.length), record, key)
   expect(isUsual(record)).toBe(said)
   return said
 }
@@ -56,6 +58,30 @@ function answers(message: SipMessage): unknown {
   }
 }
 
+/** As sip/scan-record.ts defines it. */
+function identityOf(message: SipMessage): Identity {
+  const via = message.isRequest ? message.topmostVia : message.secondVia
+  const { branch = '' } = via ?? {}
+  const hash = new SipHash(key)
+  hash.start()
+  hash.word(message.cseq?.number ?? -1)
+  hash.word((branch.length << 16) | message.callId.length)
+  hash.text(branch)
+  hash.pad()
+  hash.text(message.callId)
+  hash.pad()
+  hash.finish()
+  return { low: hash.low, high: hash.high }
+}
+
+/** A request is always identified, a response if its second Via is usual. */
+function agreesAboutIdentity(usual: SipMessage, plain: SipMessage): void {
+  const identity = { low: 0, high: 0 }
+  const isIdentified = usual.readIdentity(identity)
+  if (plain.isRequest || plain.secondVia === null) expect(isIdentified).toBe(plain.isRequest)
+  if (isIdentified) expect(identity).toEqual(identityOf(plain))
+}
+
 /** True if it is usual. */
 function agrees(text: string): boolean {
   if (!scanNatively(text)) return false
@@ -64,6 +90,7 @@ function agrees(text: string): boolean {
   const expected = answers(plain)
   expect(plain.fault).toBeNull()
   expect(answers(scannedMessage(text, record))).toEqual(expected)
+  agreesAboutIdentity(scannedMessage(text, record), plain)
   const late = scannedMessage(text, record)
   withdrawRecords()
   record.fill(-7)
