@@ -23,14 +23,28 @@ export function contactLine(bindings: readonly Binding[], options: ContactHeader
 }
 
 function contactValue(binding: Binding, options: ContactHeaderOptions): string {
-  const seconds = remainingSeconds(binding, options.now)
-  let value = `<${binding.contact}>`
-  if (binding.q >= 0) value += `;q=${binding.q / 1000}`
-  value += `;expires=${Number.isFinite(seconds) ? seconds : 0xffffffff}`
-  if (binding.received !== '' && options.receivedParam !== '') {
-    value += `;${options.receivedParam}=${quoted(binding.received)}`
-  }
+  const value = plainValue(binding, options.now, options.receivedParam)
   if (binding.instance === '') return value
+  return value + instanceParams(binding, options)
+}
+
+/** Of one binding without an instance: what nearly every answer has. */
+export function plainContactLine(binding: PlainBinding, now: number, receivedParam: string): string {
+  return `Contact: ${plainValue(binding, now, receivedParam)}\r\n`
+}
+
+type PlainBinding = Pick<Binding, 'contact' | 'q' | 'expiresAt' | 'received'>
+
+function plainValue(binding: PlainBinding, now: number, receivedParam: string): string {
+  const seconds = remainingSeconds(binding, now)
+  const q = binding.q >= 0 ? `;q=${binding.q / 1000}` : ''
+  const received =
+    binding.received !== '' && receivedParam !== '' ? `;${receivedParam}=${quoted(binding.received)}` : ''
+  return `<${binding.contact}>${q};expires=${Number.isFinite(seconds) ? seconds : 0xffffffff}${received}`
+}
+
+function instanceParams(binding: Binding, options: ContactHeaderOptions): string {
+  let value = ''
   if (options.gruuOf !== '') {
     value += `;pub-gruu=${quoted(`${options.gruuOf};gr=${withoutBrackets(binding.instance)}`)}`
     value += `;temp-gruu=${quoted(`sip:${binding.ruid}@${options.gruuHost};gr`)}`

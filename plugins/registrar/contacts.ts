@@ -73,18 +73,44 @@ export function readContacts(
   return contacts.length === 0 ? { kind: 'none' } : { kind: 'list', contacts }
 }
 
+/**
+ * The only Contact if it is written as nearly all are, `<sip:a@b>` or `<sip:a@b>;expires=60`; null for any other, or if
+ * it is too long. Nobody has looked whether it is a URI: for who compares it with one that is known.
+ */
+export function readPlainContact(
+  message: SipMessage,
+  edits: EditList | null,
+  lengthMax: number,
+): RequestedContact | null {
+  const index = message.first(HeaderId.contact)
+  if (index < 0 || message.next(index) >= 0) return null
+  const { text } = message
+  const start = message.headerValueStart(index)
+  const end = message.headerValueEnd(index)
+  if (text.charCodeAt(start) !== lessThan) return null
+  const close = text.indexOf('>', start)
+  if (close < 0 || close >= end) return null
+  let expires: number | null = null
+  if (close + 1 < end) {
+    if (!text.startsWith(expiresParam, close + 1)) return null
+    expires = parseDecimal(text.slice(close + 1 + expiresParam.length, end), secondsMax)
+    if (expires < 0) return null
+  }
+  const uri = edits?.correctionOf(start + 1, close) ?? text.slice(start + 1, close)
+  return uri.length > lengthMax ? null : contactOf(uri, expires)
+}
+
+const lessThan = 0x3c
+const expiresParam = ';expires='
+
+function contactOf(uri: string, expires: number | null): RequestedContact {
+  return { uri, q: -1, expires, instance: '', regId: 0, methodBits: null, hasReceived: false }
+}
+
 function readContact(uri: string, params: string, lengthMax: number): RequestedContact | Refusal {
   if (uri.length > lengthMax) return refusals.tooLong
   if (parseUri(uri) === null) return refusals.badContact
-  const contact: RequestedContact = {
-    uri,
-    q: -1,
-    expires: null,
-    instance: '',
-    regId: 0,
-    methodBits: null,
-    hasReceived: false,
-  }
+  const contact = contactOf(uri, null)
   return params === '' || readParams(params, contact) ? contact : refusals.badQ
 }
 

@@ -10,6 +10,23 @@ export type ExpiresSettings = Pick<
   'defaultExpires' | 'defaultExpiresRange' | 'expiresRange' | 'minExpires' | 'minExpiresMode' | 'maxExpires'
 >
 
+/** What of a request and its script counts for all of its contacts. */
+export interface Terms {
+  /** The Expires header; null if there is none. */
+  readonly header: number | null
+  /** What the script says instead, of whatever is not removed; null: nothing. */
+  readonly override: number | null
+  /** Null: exactly what was asked for. */
+  readonly random: Random | null
+}
+
+/** What one contact that asks for so much gets, as grantedExpires() gives it. */
+export function lifetimeOf(asked: number | null, terms: Terms, settings: ExpiresSettings): number {
+  const { header, override, random } = terms
+  const wanted = override === null || (asked ?? header) === 0 ? asked : override
+  return grantedExpires(wanted, header, settings, random)
+}
+
 /** -1: shorter than min_expires, and min_expires_mode says that this is to be refused. */
 export function grantedExpires(
   contact: number | null,

@@ -6,6 +6,7 @@ import {
   flat,
   mayReplace,
   type Origin,
+  type Refreshed,
   type Trust,
 } from '../../src/plugin/index.ts'
 import type { MatchingMode } from '../usrloc/exports.ts'
@@ -227,6 +228,36 @@ function boundContact(
     modifiedAt: now,
     isDurable: registration.isDurable,
     flow: null,
+  }
+}
+
+/** The same, to be compared with a binding of this contact that is there: nothing is copied of what came. */
+export function refreshedBinding(
+  { contact, seconds, q }: GrantedContact,
+  registration: Registration,
+): Refreshed {
+  const { now } = registration
+  return {
+    aor: registration.aor,
+    contact: contact.uri,
+    origin: registration.origin,
+    trust: registration.trust,
+    by: registration.by,
+    received: registration.received,
+    path: registration.path,
+    socket: registration.socket,
+    q,
+    callId: registration.callId,
+    cseq: registration.cseq,
+    userAgent: registration.userAgent,
+    methods: contact.methodBits ?? (registration.methods || allMethods),
+    instance: contact.instance,
+    regId: contact.regId,
+    flags: registration.flags,
+    branchFlags: registration.branchFlags,
+    expiresAt: now + seconds * 1000,
+    modifiedAt: now,
+    isDurable: registration.isDurable,
   }
 }
 

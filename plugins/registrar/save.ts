@@ -3,6 +3,7 @@ import {
   type Binding,
   type Change,
   canonicalAor,
+  type EditList,
   flat,
   HeaderId,
   inOrder,
@@ -15,16 +16,17 @@ import {
   unescapeUser,
 } from '../../src/plugin/index.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
-import { contactLine } from './contact-header.ts'
+import { contactLine, plainContactLine } from './contact-header.ts'
 import {
   methodBits,
   type RequestedContact,
   type RequestedContacts,
   readContacts,
   readExpiresHeader,
+  readPlainContact,
 } from './contacts.ts'
 import { type Delegation, delegationOf } from './delegation.ts'
-import { grantedExpires } from './expires.ts'
+import { lifetimeOf, type Terms } from './expires.ts'
 import { hasOption, readExtensions } from './extensions.ts'
 import {
   type GrantedContact,
@@ -33,6 +35,7 @@ import {
   planRegistration,
   planRemoval,
   type Registration,
+  refreshedBinding,
 } from './plan.ts'
 import { type Refusal, refusals, retryAfterLine } from './refusal.ts'
 import type { RegistrarSettings } from './settings.ts'
@@ -113,8 +116,12 @@ function register(
   if (delegation !== undefined && delegation.aor !== aor) {
     return refusals.notAllowed('The delegation is for another address-of-record')
   }
+  if (delegation === undefined) {
+    const refreshed = refresh(registrar, context, location, flags, aor)
+    if (refreshed !== null) return refreshed
+  }
   // What a third party may write was judged by what it sent; a correction would put its own source there.
-  const edits = delegation === undefined && context.hasEdits !== false ? context.edits : null
+  const edits = delegation === undefined ? editsOf(context) : null
   const requested = readContacts(message, edits, settings.contactLengthMax)
   if (requested.kind === 'refused') return requested.refusal
   const extensions = readExtensions(message, wantsRegId(requested), settings)
@@ -150,6 +157,53 @@ function register(
   }
 }
 
+/**
+ * What nearly every REGISTER is: one contact without much around it, which refreshes the one binding that there is.
+ * Asked first, and in one step: 1.5 us, where what follows takes 5. Null for anything else, whatever it is: then
+ * nothing has happened. Both do the same (test/property/registration.test.ts).
+ */
+function refresh(
+  registrar: Registrar,
+  context: RouteContext,
+  location: Location,
+  flags: number,
+  aor: string,
+): Accepted | null {
+  const { settings, host } = registrar
+  // By Call-ID alone, or by it too: another one would be another binding.
+  if (settings.matchingMode === 1 || settings.matchingMode === 3 || settings.xavpRcd !== '') return null
+  const { message } = context
+  const contact = readPlainContact(message, editsOf(context), settings.contactLengthMax)
+  if (contact === null) return null
+  const extensions = readExtensions(message, false, settings)
+  if ('statusCode' in extensions) return null
+  const now = host.clock.now()
+  const registration = registrationOf(registrar, context, now, flags, aor, extensions.path, undefined)
+  if ('statusCode' in registration) return null
+  const seconds = lifetimeOf(contact.expires, termsOf(registrar, context, flags), settings)
+  if (seconds <= 0) return null
+  const after = refreshedBinding({ contact, seconds, q: settings.defaultQ }, registration)
+  if (!location.refresh(after, now)) return null
+  if (host.log.enabled('debug')) context.explain('save', `${aor}: 1 bindings changed (registered)`)
+  return {
+    rc: 2,
+    headers: plainContactLine(after, now, settings.receivedParam) + extensions.headers,
+    ready: null,
+  }
+}
+
+function editsOf(context: RouteContext): EditList | null {
+  return context.hasEdits === false ? null : context.edits
+}
+
+function termsOf({ host, settings }: Registrar, context: RouteContext, flags: number): Terms {
+  return {
+    header: readExpiresHeader(context.message),
+    override: xavpNumber(context, settings.xavpCfg, 'expires'),
+    random: (flags & saveFlags.exactExpires) === 0 ? host.random : null,
+  }
+}
+
 /** What is registered: what the script names, or what To does. */
 function aorOf(context: RouteContext, uri: string | undefined, settings: RegistrarSettings): string | null {
   if (uri !== undefined && uri !== '') return canonicalAor(uri, settings.aorRules)
@@ -179,7 +233,7 @@ function starPlan(context: RouteContext, existing: readonly Binding[], registrat
 }
 
 function listPlan(
-  { host, settings, planning }: Registrar,
+  registrar: Registrar,
   context: RouteContext,
   flags: number,
   existing: readonly Binding[],
@@ -187,14 +241,11 @@ function listPlan(
   registration: Registration,
   delegation: Delegation | undefined,
 ): Plan {
-  const header = readExpiresHeader(context.message)
-  const random = (flags & saveFlags.exactExpires) === 0 ? host.random : null
-  const override = xavpNumber(context, settings.xavpCfg, 'expires')
+  const { settings, planning } = registrar
+  const terms = termsOf(registrar, context, flags)
   const granted: GrantedContact[] = []
   for (const contact of contacts) {
-    const asked = contact.expires ?? header
-    const wanted = override === null || asked === 0 ? contact.expires : override
-    const seconds = grantedExpires(wanted, header, settings, random)
+    const seconds = lifetimeOf(contact.expires, terms, settings)
     if (seconds < 0) return { kind: 'refused', refusal: refusals.tooBrief(settings.minExpires) }
     granted.push({
       contact,

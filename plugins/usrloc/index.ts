@@ -4,6 +4,7 @@ import {
   type ChangeCause,
   definePlugin,
   type Location,
+  type Origin,
   type PluginHost,
 } from '../../src/plugin/index.ts'
 import { type MatchingMode, type UsrlocExports, ulcNote } from './exports.ts'
@@ -253,17 +254,24 @@ export default definePlugin({
 
     function follow(location: Location): void {
       unsubscribe.push(
-        location.onChange((cause, binding, _before, isElsewhere) => {
-          if (!isElsewhere) heard(cause, binding, location)
-        }),
+        location.onChange(
+          (cause, binding, _before, isElsewhere) => {
+            if (!isElsewhere) heard(cause, binding, location)
+          },
+          (origin) => count('updated', origin),
+        ),
       )
     }
 
     function heard(cause: ChangeCause, binding: Binding, location: Location): void {
-      // A refresh, which nearly all changes are, without a look for its series.
-      if (cause === 'updated' && binding.origin === 'registered') updated.add()
-      else changes.add(1, cause, binding.origin)
+      count(cause, binding.origin)
       if (cause === 'expired') runExpired(host, binding, location)
+    }
+
+    /** A refresh, which nearly all changes are, without a look for its series. */
+    function count(cause: ChangeCause, origin: Origin): void {
+      if (cause === 'updated' && origin === 'registered') updated.add()
+      else changes.add(1, cause, origin)
     }
 
     /** Not before the sockets are open: a binding whose socket is gone is not restored. */

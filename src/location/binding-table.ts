@@ -1,4 +1,5 @@
 import type { Binding } from './binding.ts'
+import type { Refreshed } from './record-refresh.ts'
 
 /**
  * Where the bindings of one location table are kept: packed in memory (packed-bindings.ts) or in the store
@@ -17,6 +18,12 @@ export interface BindingTable {
   byRuid(ruid: string): Binding | undefined
   /** Of both the same aor and, if neither is null, the same ruid. */
   change(before: Binding | null, after: Binding | null): Changed
+  /**
+   * The same device again: its address-of-record has this binding alone, and what differs is Call-ID, CSeq (a higher
+   * one, if the Call-ID is the same) and times. False: it is something else, or no change that is done at once, and
+   * nothing has changed.
+   */
+  refresh(after: Refreshed, now: number): boolean
   /** Takes out what has expired. Looks at no more than so many, and says if there may be more. */
   takeExpired(now: number, limit: number): Expired
   /** Some of all bindings: those from a page on, null for the first one. */

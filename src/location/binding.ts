@@ -88,7 +88,7 @@ export function createBinding(given: Partial<Binding> & Pick<Binding, 'aor' | 'r
 const noPath: readonly string[] = []
 
 /** Seconds until it expires, rounded up; Infinity for a permanent one. */
-export function remainingSeconds(binding: Binding, now: number): number {
+export function remainingSeconds(binding: Pick<Binding, 'expiresAt'>, now: number): number {
   return Math.max(0, Math.ceil((binding.expiresAt - now) / 1000))
 }
 

@@ -1,12 +1,13 @@
 import { limits } from '../limits.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import type { Binding } from './binding.ts'
+import type { Binding, Origin } from './binding.ts'
 import { type BindingTable, type Page, type PageMark, Undone } from './binding-table.ts'
 import type { FlowTable } from './flows.ts'
 import { HeldBindings } from './held-bindings.ts'
 import type { HeldPeers } from './held-peers.ts'
 import type { HeldStore } from './held-store.ts'
+import type { Refreshed } from './record-refresh.ts'
 
 /**
  * One location table (Kamailio: a usrloc domain): all bindings of all addresses-of-record. Most are kept as octets, in
@@ -32,6 +33,9 @@ export type ChangeListener = (
   before: Binding | null,
   isElsewhere: boolean,
 ) => void
+
+/** What is the same in all bindings that are refreshed by refresh(): they are `registered` ones, or what else was given. */
+export type RefreshListener = (origin: Origin) => void
 
 export interface LocationOptions {
   name: string
@@ -61,6 +65,8 @@ export class Location {
   readonly #peers: HeldPeers | null
   readonly #bindingsMax: number
   readonly #listeners: ChangeListener[] = []
+  /** One for each of them. */
+  readonly #refreshListeners: (RefreshListener | null)[] = []
   #isRestored = false
 
   constructor(options: LocationOptions) {
@@ -133,13 +139,31 @@ export class Location {
     return this.#table.page(from)
   }
 
-  /** Until what it returns is called. */
-  onChange(listener: ChangeListener): () => void {
+  /**
+   * Until what it returns is called. `onRefresh` hears of refresh() instead, where a binding has nothing new but Call-ID,
+   * CSeq and times; who does not give it wants to see every binding, which makes registrations dearer.
+   */
+  onChange(listener: ChangeListener, onRefresh: RefreshListener | null = null): () => void {
     this.#listeners.push(listener)
+    this.#refreshListeners.push(onRefresh)
     return () => {
       const index = this.#listeners.indexOf(listener)
-      if (index >= 0) this.#listeners.splice(index, 1)
+      if (index < 0) return
+      this.#listeners.splice(index, 1)
+      this.#refreshListeners.splice(index, 1)
     }
+  }
+
+  /**
+   * What nearly every REGISTER is, in one step: the address-of-record has one binding, in memory, and it is bound again
+   * with another Call-ID or a higher CSeq, and other times. False: nothing has changed, and of() and apply() are to
+   * find out what is to be done.
+   */
+  refresh(after: Refreshed, now = this.#clock.now()): boolean {
+    if (this.#held.of(after.aor).length > 0 || this.#refreshListeners.includes(null)) return false
+    if (!this.hasRoomFor(1) || !this.#table.refresh(after, now)) return false
+    for (const listener of this.#refreshListeners) listener?.(after.origin)
+    return true
   }
 
   /**

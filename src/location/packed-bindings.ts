@@ -5,6 +5,7 @@ import type { Region } from '../store/region.ts'
 import type { Binding } from './binding.ts'
 import { BindingReader, BindingWriter } from './binding-codec.ts'
 import type { BindingTable, Changed, Expired, Page, PageMark } from './binding-table.ts'
+import { RecordRefresh, type Refreshed } from './record-refresh.ts'
 import { hashInRuid, hashOfAor } from './ruid.ts'
 
 /**
@@ -35,6 +36,7 @@ export class PackedBindings implements BindingTable {
   readonly #table: PackedTable
   readonly #reader: BindingReader
   readonly #writer: BindingWriter
+  readonly #record: RecordRefresh
   readonly #seed: number
   readonly #shift: number
   readonly #bytesMax: number
@@ -53,6 +55,7 @@ export class PackedBindings implements BindingTable {
     })
     this.#reader = new BindingReader(strings)
     this.#writer = new BindingWriter(strings)
+    this.#record = new RecordRefresh(strings)
   }
 
   get bindingCount(): number {
@@ -110,13 +113,33 @@ export class PackedBindings implements BindingTable {
     table.enter()
     try {
       const at = table.find(hash, aor)
+      if (at !== 0 && after !== null && this.#rewrite(at, hash, after)) return 'done'
       const existing = at === 0 ? noBindings : this.#bindingsAt(at, hash)
-      if (after !== null && this.#refresh(at, hash, existing, after)) return 'done'
       const bindings = replaced(existing, ruid, after)
       if (bindings === existing) return 'done'
       if (!this.#write(at, hash, aor, bindings)) return 'full'
       this.#count(bindings.length - existing.length)
       return 'done'
+    } finally {
+      table.leave()
+    }
+  }
+
+  /** 0.4 us: what lies in the record is compared with what came, and neither a list nor a binding is made. */
+  refresh(after: Refreshed, now: number): boolean {
+    const table = this.#table
+    const record = this.#record
+    const hash = hashOfAor(after.aor, this.#seed)
+    table.enter()
+    try {
+      const at = table.find(hash, after.aor)
+      if (at === 0) return false
+      const { bytes } = table.heap
+      if (!record.repeats(bytes, table.valueAt(at), after)) return false
+      if (!record.isOlderThan(after) || record.hasExpired(now, this.#shift)) return false
+      if (!record.write(bytes, after, this.#shift)) return false
+      table.touch(at, (after.expiresAt + this.#shift) / 1000)
+      return true
     } finally {
       table.leave()
     }
@@ -197,12 +220,14 @@ export class PackedBindings implements BindingTable {
     this.#decoded[place] = bindings
   }
 
-  /** The usual change: the same device again. False if it is another one. */
-  #refresh(at: number, hash: number, existing: readonly Binding[], after: Binding): boolean {
-    const [before] = existing
-    if (before === undefined || existing.length !== 1) return false
+  /** The same device again, in the place where it is. False if it is another one, or takes more room. */
+  #rewrite(at: number, hash: number, after: Binding): boolean {
     const table = this.#table
-    if (!this.#writer.refresh(table.heap.bytes, table.valueAt(at), before, after, this.#shift)) return false
+    const record = this.#record
+    const { bytes } = table.heap
+    if (!record.repeats(bytes, table.valueAt(at), after) || !record.isNamed(bytes, after.ruid, hash))
+      return false
+    if (!record.write(bytes, after, this.#shift)) return false
     table.touch(at, (after.expiresAt + this.#shift) / 1000)
     this.#remember(hash, table.versionOf(at), [after])
     return true

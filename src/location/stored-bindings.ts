@@ -144,6 +144,11 @@ export class StoredBindings implements BindingTable {
     return this.#written(hash, next, ruid, this.#write(hash, ruid, after, place, before))
   }
 
+  /** What is written is waited for: change(). */
+  refresh(): boolean {
+    return false
+  }
+
   takeExpired(now: number, limit: number): Expired {
     if (this.#unfiled.size > 0) this.#fileAgain()
     const second = Math.floor((now + this.#time.shift) / 1000)

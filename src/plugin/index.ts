@@ -35,6 +35,7 @@ export { type Change, type ChangeCause, Location } from '../location/location.ts
 export { Locations } from '../location/locations.ts'
 export { chooseBindings, inOrder, mayReplace } from '../location/precedence.ts'
 export { customerPrefix, isLoopback, isUnicast, type Prefix, parsePrefix } from '../location/prefix.ts'
+export type { Refreshed } from '../location/record-refresh.ts'
 export type {
   Branch,
   BranchEnd,
