@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
 #include "datagrams.h"
+#include "digest.h"
 #include "scan.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@
 
 enum {
   /* Raised whenever the functions or the records change: native-udp.ts loads no other. */
-  INTERFACE = 3,
+  INTERFACE = 4,
   /* Batches of so many are read on at once: who is that busy does not need to wait for more. */
   LARGE_BATCH = 16,
   /* Milliseconds over which wake-ups are counted before anything is decided. */
@@ -506,6 +507,41 @@ static napi_value js_scan(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/* The memory of digest.h, which the only argument is; NULL if it is none. */
+static uint8_t *digest_memory(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  size_t count = 1, length = 0;
+  void *memory = NULL;
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  const bool is_given =
+      napi_get_typedarray_info(env, argument, NULL, &length, &memory, NULL, NULL) == napi_ok && length >= DIGEST_OCTETS;
+  return is_given ? memory : NULL;
+}
+
+/* readDigest(memory), proveDigest(memory): what they find stands in the memory. */
+static napi_value js_read_digest(napi_env env, napi_callback_info info) {
+  uint8_t *memory = digest_memory(env, info);
+  if (memory) digest_read(memory);
+  return NULL;
+}
+
+static napi_value js_prove_digest(napi_env env, napi_callback_info info) {
+  uint8_t *memory = digest_memory(env, info);
+  if (memory) digest_prove(memory);
+  return NULL;
+}
+
+/* issueNonce(memory): the nonce. */
+static napi_value js_issue_nonce(napi_env env, napi_callback_info info) {
+  napi_value result = NULL;
+  char nonce[NONCE_LENGTH];
+  const uint8_t *memory = digest_memory(env, info);
+  if (!memory) return NULL;
+  digest_issue(memory, nonce);
+  napi_create_string_latin1(env, nonce, sizeof nonce, &result);
+  return result;
+}
+
 static void set_function(napi_env env, napi_value exports, const char *name, napi_callback callback) {
   napi_value function;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function);
@@ -525,5 +561,8 @@ NAPI_MODULE_INIT() {
   set_function(env, exports, "parse", js_parse);
   set_function(env, exports, "scan", js_scan);
   set_function(env, exports, "identifyBy", js_identify_by);
+  set_function(env, exports, "readDigest", js_read_digest);
+  set_function(env, exports, "proveDigest", js_prove_digest);
+  set_function(env, exports, "issueNonce", js_issue_nonce);
   return exports;
 }

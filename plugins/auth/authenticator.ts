@@ -104,17 +104,27 @@ export class Authenticator {
     const { method } = context.message
     if (method === 'ACK' || method === 'CANCEL' || method === 'PRACK') return passed
     const header = request.header === 'www' ? HeaderId.authorization : HeaderId.proxyAuthorization
-    const found = findCredentials(context.message, header, request.realm)
+    const { message, flow } = context
+    const { mint } = this.#services
+    const first = message.first(header)
+    const binding = bindingOf(this.#rules.binding, request.realm, message, flow)
+    if (first >= 0 && mint.memory?.read(message, first, binding)) {
+      const { memory } = mint
+      const used = { header, message, index: first, username: memory.username }
+      return this.#verify(context, request, used, memory, md5, mint.readIn(memory))
+    }
+    const found = first < 0 ? null : findCredentials(message, header, request.realm)
     if (found === null) {
       return this.#refused(context, AuthCode.noCredentials, `no credentials for realm ${request.realm}`)
     }
-    const answer = readAnswer(found)
+    const answer = readAnswer(found.value)
     if (typeof answer === 'string') return this.#refused(context, AuthCode.error, answer)
     const algorithm = answer.algorithm === '' ? md5 : algorithmNamed(answer.algorithm)
     if (algorithm === null) {
       return this.#refused(context, AuthCode.error, `algorithm ${answer.algorithm} was never offered`)
     }
-    return this.#verify(context, request, { header, text: found.text }, answer, algorithm)
+    const used = { header, message, index: found.index, username: answer.username }
+    return this.#verify(context, request, used, answer, algorithm, mint.read(answer.nonce, binding))
   }
 
   #verify(
@@ -123,15 +133,13 @@ export class Authenticator {
     used: UsedHeader,
     answer: DigestAnswer,
     algorithm: Algorithm,
+    nonce: NonceReading,
   ): AuthenticationResult {
-    const { digest, mint, log } = this.#services
-    const { message } = context
-    const user = digestUser(answer)
-    const binding = bindingOf(this.#rules.binding, request.realm, message, context.flow)
-    const nonce = mint.read(answer.nonce, binding)
+    const { log } = this.#services
+    const user = digestUser(used.username, answer.realm)
     const secret = request.findSecret(user, algorithm)
     const proof = proofOf(secret, algorithm)
-    const isRight = digest.isRight(algorithm, proof, answer, request.method, message.body) && proof === secret
+    const isRight = this.#proves(context, request, answer, algorithm, proof) && proof === secret
 
     if (secret.kind === 'unusable') {
       log.error({ ...context.logFields(), user: user.username }, `cannot authenticate: ${secret.why}`)
@@ -140,6 +148,18 @@ export class Authenticator {
     const problem = this.#problemOf(context, answer, algorithm, nonce, secret, isRight, user)
     if (problem !== null) return problem
     return this.#accepted(context, user, used, answer, algorithm, proof, nonce)
+  }
+
+  #proves(
+    context: RouteContext,
+    { method }: AuthenticationRequest,
+    answer: DigestAnswer,
+    algorithm: Algorithm,
+    proof: Proof,
+  ): boolean {
+    const { digest, mint } = this.#services
+    const known = answer === mint.memory ? mint.memory.isRight(proof, method) : null
+    return known ?? digest.isRight(algorithm, proof, answer, method, context.message.body)
   }
 
   /** In Kamailio's order: nonce, user, password; then what Kamailio does not ask. */
@@ -274,7 +294,7 @@ export class Authenticator {
 }
 
 /** `alice@example.com` is alice of example.com. */
-function digestUser({ username, realm }: DigestAnswer): DigestUser {
+function digestUser(username: string, realm: string): DigestUser {
   const at = username.lastIndexOf('@')
   if (at < 0) return { username, user: username, domain: '', realm }
   return { username, user: username.slice(0, at), domain: username.slice(at + 1), realm }

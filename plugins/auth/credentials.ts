@@ -7,12 +7,18 @@ import type { DigestAnswer } from './digest.ts'
  * The first digest credentials for `realm` (compared octet by octet) among the headers of that id. A request may
  * carry several, one per realm that challenged it.
  */
-export function findCredentials(message: SipMessage, header: HeaderId, realm: string): AuthValue | null {
+export function findCredentials(message: SipMessage, header: HeaderId, realm: string): Found | null {
   for (let index = message.first(header); index >= 0; index = message.next(index)) {
     const value = parseCredentials(message.headerValue(index))
-    if (value !== null && value.scheme === 'digest' && value.realm === realm) return value
+    if (value !== null && value.scheme === 'digest' && value.realm === realm) return { value, index }
   }
   return null
+}
+
+interface Found {
+  readonly value: AuthValue
+  /** Of the header. */
+  readonly index: number
 }
 
 /** A string says which part of the credentials makes no sense. */

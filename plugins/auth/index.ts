@@ -1,6 +1,7 @@
 import {
   definePlugin,
   HeaderId,
+  nativeDigest,
   type ParamValues,
   type PluginHost,
   type RouteContext,
@@ -41,7 +42,7 @@ export default definePlugin({
     const rules = bindingRules(params)
     const secret = await nonceSecret(host, params.secret)
     const lifetime = { expireSeconds: params.nonce_expire, driftSeconds: params.nonce_auth_max_drift }
-    const mint = new NonceMint(host.clock, host.random, secret, lifetime, host.workers)
+    const mint = new NonceMint(host.clock, host.random, secret, lifetime, host.workers, nativeDigest())
     const challenges = new Challenges(
       { mint, binding: rules, algorithms: algorithmList(params.algorithm), qop: params.qop as Offer['qop'] },
       md5,

@@ -1,9 +1,8 @@
-import type { AuthenticatedUser, HeaderId } from '../../src/plugin/index.ts'
+import type { AuthenticatedUser, HeaderId, UsedCredentials } from '../../src/plugin/index.ts'
 
-/** The header that proved the user, by its text: edits may have moved it. */
-export interface UsedHeader {
+/** The header that proved the user. */
+export interface UsedHeader extends UsedCredentials {
   readonly header: HeaderId
-  readonly text: string
 }
 
 /** `scope.authenticated`, with what consume_credentials() asks for. */

@@ -134,12 +134,14 @@ export {
   parseSubstitution,
   type Substitution,
 } from '../text/substitution.ts'
+export type { NativeDigest } from '../transport/native-addon.ts'
 export type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
 export { Exchange } from '../worker/exchange.ts'
 export type { Workers } from '../worker/workers.ts'
 export { acceptedParams } from './accepted.ts'
 export type { PluginHost, ScriptHost } from './host.ts'
 export { levelOfDebug, logLevel } from './log-level.ts'
+export { nativeDigest } from './native-digest.ts'
 export {
   type ArgumentValues,
   definePlugin,
@@ -149,4 +151,4 @@ export {
   type PluginInstance,
 } from './plugin.ts'
 export type { RouteContext } from './route-context.ts'
-export type { AuthenticatedUser, AvpStore, MessageScope, RecordStore } from './scope.ts'
+export type { AuthenticatedUser, AvpStore, MessageScope, RecordStore, UsedCredentials } from './scope.ts'

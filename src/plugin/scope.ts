@@ -1,4 +1,5 @@
 import type { Value } from '../../grammar/declarations.ts'
+import type { SipMessage } from '../sip/message.ts'
 
 /**
  * What a script keeps about a message for as long as its transaction lives: message flags, $avp, $xavp, $xavu,
@@ -30,6 +31,16 @@ export interface AuthenticatedUser {
   /** True if the answer was to a nonce that we bound to this very flow. */
   readonly flowProven: boolean
   readonly qop: boolean
+  /** The credentials that proved it: who asks for their username (`$au`) need not read them again, 1.2 us. */
+  readonly used?: UsedCredentials
+}
+
+export interface UsedCredentials {
+  readonly message: SipMessage
+  /** Of their header. */
+  readonly index: number
+  /** As it stands there. */
+  readonly username: string
 }
 
 /** Stacks of values by name: assignment pushes, reading gives the newest (measured on Kamailio 5.6.3). */

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
  * native/udp.c as JavaScript sees it. `npm install` builds it where there is a C compiler (native/build.js); where it is
  * not, the router works with node:dgram.
  */
-export interface NativeAddon {
+export interface NativeAddon extends NativeDigest {
   /** Tells which functions and tables it has: another number is another version of udp.c. */
   readonly interface: number
   /** `onBatch` and `onErrors` find what they are called for in the tables. */
@@ -30,6 +30,15 @@ export interface NativeAddon {
   identifyBy(engine: NativeEngine, key: Uint8Array): void
   /** What the engine does with each datagram, for tests: fills the record, and says whether the message is usual. */
   scan(octets: Uint8Array, record: Int32Array, key?: Uint8Array): boolean
+}
+
+/** Digest authentication in memory that both sides see: native/digest.h, plugins/auth/digest-memory.ts. */
+export interface NativeDigest {
+  /** Reads the credentials in the text and the nonce in them. */
+  readDigest(memory: Uint8Array): void
+  /** Whether the answer that was read last proves the secret. */
+  proveDigest(memory: Uint8Array): void
+  issueNonce(memory: Uint8Array): string
 }
 
 /** An opaque value. */
@@ -60,7 +69,7 @@ export const recordWords = 9
 export const stateWord = { received: 0, waiting: 1, waitingBytes: 2, errors: 3 } as const
 export const stateWords = 4
 
-const addonInterface = 3
+const addonInterface = 4
 
 /** From src/transport, and from dist/src/transport. */
 const places = ['../../native/build/udp.node', '../../../native/build/udp.node']

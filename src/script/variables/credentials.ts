@@ -1,5 +1,6 @@
 import { HeaderId } from '../../sip/header-id.ts'
 import { type AuthValue, parseCredentials } from '../../sip/headers/credentials.ts'
+import type { SipMessage } from '../../sip/message.ts'
 import { parseUri } from '../../sip/uri.ts'
 import type { ScriptRun } from '../route-context.ts'
 import { hostOf } from './request-uri.ts'
@@ -10,10 +11,10 @@ import { type CoreVariables, orNull, text } from './variable.ts'
  * function first. A request that several parties challenged has several; the first header counts.
  */
 export const credentialVariables: CoreVariables = {
-  au: text('Username without its domain.', (run) => userOf(credentials(run))),
-  aU: text('Username as it came.', (run) => credentials(run)?.username ?? null),
+  au: text('Username without its domain.', (run) => userOf(usernameOf(run))),
+  aU: text('Username as it came.', usernameOf),
   ad: text('Domain of the username.', (run) => {
-    const name = credentials(run)?.username ?? null
+    const name = usernameOf(run)
     return name === null ? null : name.includes('@') ? name.slice(name.indexOf('@') + 1) : ''
   }),
   ar: text('Realm.', (run) => credentials(run)?.realm ?? null),
@@ -40,8 +41,20 @@ function credentials(run: ScriptRun): AuthValue | null {
   return parsed?.scheme === 'digest' ? parsed : null
 }
 
-function userOf(value: AuthValue | null): string | null {
-  const name = value?.username ?? null
+/** Mostly asked after an auth function, which knows it if it has read the same header. */
+function usernameOf(run: ScriptRun): string | null {
+  const { message, scope } = run
+  const used = scope.authenticated?.used
+  if (used !== undefined && used.message === message && used.index === firstOf(message)) return used.username
+  return credentials(run)?.username ?? null
+}
+
+function firstOf(message: SipMessage): number {
+  const first = message.first(HeaderId.authorization)
+  return first === -1 ? message.first(HeaderId.proxyAuthorization) : first
+}
+
+function userOf(name: string | null): string | null {
   if (name === null) return null
   const at = name.indexOf('@')
   return at < 0 ? name : name.slice(0, at)

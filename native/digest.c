@@ -1,0 +1,442 @@
+/*
+ * What digest authentication does with octets: reads credentials, signs nonces, and computes MD5. Texts and numbers stand
+ * in the memory that digest.h describes.
+ *
+ * JavaScript takes 3 us for an answer and 0.7 for a nonce; with this it is 0.7 and 0.3: docs/decisions/0019-hot-path.md.
+ */
+#include "digest.h"
+
+#include "sip-hash.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* The memory begins with words. */
+enum {
+  /* Where in the text the header's value stands. */
+  VALUE_START,
+  VALUE_END,
+  REALM_LENGTH,
+  BOUND_LENGTH,
+  ADDRESS_LENGTH,
+  LABEL_LENGTH,
+  METHOD_LENGTH,
+  SECRET_LENGTH,
+  SECRET_IS_HA1,
+  PORT,
+  /* Of SipHash: for the tag of the nonce, and for that of its flow. */
+  TAG_KEY,
+  FLOW_KEY = TAG_KEY + 4,
+  /* What a nonce says, given or found. */
+  SECONDS = FLOW_KEY + 4,
+  SERIAL,
+  /* Found. An answer that is not usual has nothing else. */
+  IS_USUAL_ANSWER,
+  IS_OURS,
+  IS_FLOW_PROVEN,
+  IS_RIGHT,
+  /* Where a parameter's value starts, and where it ends; both 0: it is not there. */
+  PARAMS,
+  DIGEST_WORDS = 64,
+};
+
+/* The order of the parameters, two words each. */
+enum { USERNAME, REALM, NONCE, URI, RESPONSE, ALGORITHM, QOP, NC, CNONCE, OPAQUE, PARAMS_COUNT };
+
+/* And has these texts behind them, each with room for so many octets. */
+enum {
+  PART_OCTETS = 256,
+  REALM_AT = 4 * DIGEST_WORDS,
+  BOUND_AT = REALM_AT + PART_OCTETS,
+  ADDRESS_AT = BOUND_AT + PART_OCTETS,
+  LABEL_AT = ADDRESS_AT + PART_OCTETS,
+  METHOD_AT = LABEL_AT + PART_OCTETS,
+  SECRET_AT = METHOD_AT + PART_OCTETS,
+  /* The message. */
+  TEXT_AT = SECRET_AT + PART_OCTETS,
+  TEXT_OCTETS = DIGEST_OCTETS - TEXT_AT,
+};
+
+static int32_t *words_of(uint8_t *memory) {
+  return (int32_t *)memory;
+}
+
+/* What the caller said, but never more than there is room for. */
+static int32_t length_of(const uint8_t *memory, int word) {
+  const int32_t length = ((const int32_t *)memory)[word];
+  return length < 0 ? 0 : length > PART_OCTETS ? PART_OCTETS : length;
+}
+
+/* What src/runtime/sip-hash.ts makes of a text that is not filled up: the last word ends with the length. */
+static uint64_t sip_hash(const int32_t key[4], const uint8_t *octets, size_t length) {
+  SipHash hash;
+  uint64_t word, last = (uint64_t)length << 56;
+  sip_hash_start(&hash, (const uint8_t *)key);
+  for (; length >= sizeof word; length -= sizeof word, octets += sizeof word) {
+    memcpy(&word, octets, sizeof word);
+    sip_hash_word(&hash, word);
+  }
+  memcpy(&last, octets, length);
+  sip_hash_word(&hash, last);
+  hash.v2 ^= 0xff;
+  sip_rounds(&hash, 4);
+  return hash.v0 ^ hash.v1 ^ hash.v2 ^ hash.v3;
+}
+
+/* A text that is put together part by part. */
+
+typedef struct {
+  uint8_t octets[3 * PART_OCTETS];
+  size_t length;
+} Parts;
+
+static void add(Parts *to, const void *octets, size_t length) {
+  memcpy(to->octets + to->length, octets, length);
+  to->length += length;
+}
+
+static void add_word(Parts *to, int32_t word) {
+  add(to, &word, sizeof word);
+}
+
+/* Nonces: plugins/auth/nonce.ts says what is in them. */
+
+typedef struct {
+  uint64_t tag, flow_tag;
+} Tags;
+
+static Tags sign(const uint8_t *memory, int32_t seconds, int32_t serial) {
+  const int32_t *words = (const int32_t *)memory;
+  const int32_t realm = length_of(memory, REALM_LENGTH), address = length_of(memory, ADDRESS_LENGTH);
+  Tags tags;
+  Parts text = {.length = 0};
+  add_word(&text, seconds);
+  add_word(&text, serial);
+  add_word(&text, realm);
+  add(&text, memory + REALM_AT, realm);
+  add(&text, memory + BOUND_AT, length_of(memory, BOUND_LENGTH));
+  tags.tag = sip_hash(words + TAG_KEY, text.octets, text.length);
+  text.length = 0;
+  add_word(&text, tags.tag >> 32);
+  add_word(&text, (int32_t)tags.tag);
+  add_word(&text, words[PORT]);
+  add_word(&text, address);
+  add(&text, memory + ADDRESS_AT, address);
+  add(&text, memory + LABEL_AT, length_of(memory, LABEL_LENGTH));
+  tags.flow_tag = sip_hash(words + FLOW_KEY, text.octets, text.length);
+  return tags;
+}
+
+enum { NONCE_OCTETS = 22, SERIAL_OCTETS = 3, FLOW_TAG_OCTETS = 7 };
+
+/* The highest octets of a word, the very highest first. */
+static uint8_t *put(uint8_t *to, uint64_t word, int octets) {
+  for (int i = 0; i < octets; i++) *to++ = word >> (56 - 8 * i);
+  return to;
+}
+
+static uint64_t taken(const uint8_t *from, int octets) {
+  uint64_t word = 0;
+  for (int i = 0; i < octets; i++) word = word << 8 | from[i];
+  return word;
+}
+
+static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+void digest_issue(const uint8_t *memory, char nonce[NONCE_LENGTH]) {
+  const int32_t *words = (const int32_t *)memory;
+  const Tags tags = sign(memory, words[SECONDS], words[SERIAL]);
+  /* Read in threes. */
+  uint8_t octets[NONCE_OCTETS + 2] = {0};
+  uint8_t *at = put(octets, (uint64_t)(uint32_t)words[SECONDS] << 32, 4);
+  at = put(at, (uint64_t)(uint32_t)words[SERIAL] << 40, SERIAL_OCTETS);
+  at = put(at, tags.tag, 8);
+  put(at, tags.flow_tag, FLOW_TAG_OCTETS);
+  for (int i = 0; i < NONCE_LENGTH; i++) {
+    const uint8_t *three = octets + i / 4 * 3;
+    nonce[i] = base64url[taken(three, 3) >> (18 - i % 4 * 6) & 63];
+  }
+}
+
+/* What a digit of base64url stands for, and one; 0: it is none. */
+static const uint8_t base64_values[256] = {
+    ['A'] = 1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
+    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
+    ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, ['-'] = 63, ['_'] = 64};
+
+/* False: these are not digits of base64url alone. */
+static bool read_nonce(uint8_t *memory, const uint8_t *text) {
+  int32_t *words = words_of(memory);
+  uint8_t octets[NONCE_OCTETS + 2];
+  for (int i = 0, at = 0; i < NONCE_LENGTH; i += 4, at += 3) {
+    uint32_t bits = 0;
+    for (int k = 0; k < 4; k++) {
+      const uint8_t value = i + k < NONCE_LENGTH ? base64_values[text[i + k]] : 1;
+      if (value == 0) return false;
+      bits = bits << 6 | (value - 1);
+    }
+    put(octets + at, (uint64_t)bits << 40, 3);
+  }
+  words[SECONDS] = (int32_t)taken(octets, 4);
+  words[SERIAL] = (int32_t)taken(octets + 4, SERIAL_OCTETS);
+  const Tags tags = sign(memory, words[SECONDS], words[SERIAL]);
+  words[IS_OURS] = (taken(octets + 7, 8) ^ tags.tag) == 0;
+  words[IS_FLOW_PROVEN] = (taken(octets + 15, FLOW_TAG_OCTETS) ^ tags.flow_tag >> 8) == 0;
+  return true;
+}
+
+/* Credentials: src/sip/headers/credentials.ts and plugins/auth/credentials.ts. */
+
+typedef struct {
+  const char *name;
+  int32_t length;
+} Name;
+
+#define NAME(text) {text, sizeof text - 1}
+
+static const Name names[PARAMS_COUNT] = {
+    [USERNAME] = NAME("username="),
+    [REALM] = NAME("realm="),
+    [NONCE] = NAME("nonce="),
+    [URI] = NAME("uri="),
+    [RESPONSE] = NAME("response="),
+    [ALGORITHM] = NAME("algorithm="),
+    [QOP] = NAME("qop="),
+    [NC] = NAME("nc="),
+    [CNONCE] = NAME("cnonce="),
+    [OPAQUE] = NAME("opaque="),
+};
+
+/* Which parameter is named here, -1 if none is that we know in this spelling. */
+static int param_at(const uint8_t *at, const uint8_t *end) {
+  for (int i = 0; i < PARAMS_COUNT; i++)
+    if (end - at > names[i].length && *at == names[i].name[0] && memcmp(at, names[i].name, names[i].length) == 0) return i;
+  return -1;
+}
+
+static const uint8_t *skip_spaces(const uint8_t *at, const uint8_t *end) {
+  while (at < end && *at == ' ') at++;
+  return at;
+}
+
+/* Behind the value, whose ends are noted: NULL if it is not usual. Escapes, folds and controls are not, nor is nothing. */
+static const uint8_t *read_value(const uint8_t *text, const uint8_t *at, const uint8_t *end, int32_t *bounds) {
+  const bool is_quoted = *at == '"';
+  const uint8_t *start = is_quoted ? at + 1 : at;
+  for (at = start; at < end && *at != '"' && (is_quoted || (*at != ',' && *at != ' ')); at++)
+    if (*at < ' ' || *at == '\\') return NULL;
+  if (at == start || is_quoted != (at < end && *at == '"')) return NULL;
+  bounds[0] = (int32_t)(start - text);
+  bounds[1] = (int32_t)(at - text);
+  return at + is_quoted;
+}
+
+static bool read_params(const uint8_t *text, const uint8_t *at, const uint8_t *end, int32_t *params) {
+  memset(params, 0, 2 * PARAMS_COUNT * sizeof *params);
+  for (;;) {
+    at = skip_spaces(at, end);
+    const int param = param_at(at, end);
+    if (param == -1 || params[2 * param] != 0) return false;
+    at = read_value(text, at + names[param].length, end, params + 2 * param);
+    if (at == NULL) return false;
+    at = skip_spaces(at, end);
+    if (at == end) return true;
+    if (*at++ != ',') return false;
+  }
+}
+
+static bool is_text(const uint8_t *text, const int32_t *param, const void *expected, int32_t length) {
+  return param[1] - param[0] == length && memcmp(text + param[0], expected, length) == 0;
+}
+
+/* What a hexadecimal digit in either case stands for, and one; 0: it is none. */
+static const uint8_t hex_values[256] = {['0'] = 1,  2,  3,  4,  5,  6, 7, 8, 9, 10, ['A'] = 11, 12, 13, 14, 15, 16,
+                                        ['a'] = 11, 12, 13, 14, 15, 16};
+
+static bool are_digits(const uint8_t *text, const int32_t *param, int32_t count) {
+  for (int32_t at = param[0]; at < param[1]; at++)
+    if (hex_values[text[at]] == 0) return false;
+  return param[1] - param[0] == count;
+}
+
+enum { MD5_OCTETS = 16, MD5_DIGITS = 32, NC_DIGITS = 8 };
+
+static bool is_usual(const uint8_t *memory, const uint8_t *text, const int32_t *params) {
+  const int32_t *algorithm = params + 2 * ALGORITHM, *qop = params + 2 * QOP, *nonce = params + 2 * NONCE;
+  if (params[2 * USERNAME] == 0 || params[2 * URI] == 0 || nonce[1] - nonce[0] != NONCE_LENGTH) return false;
+  if (!is_text(text, params + 2 * REALM, memory + REALM_AT, length_of(memory, REALM_LENGTH))) return false;
+  if (!are_digits(text, params + 2 * RESPONSE, MD5_DIGITS)) return false;
+  if (algorithm[0] != 0 && !is_text(text, algorithm, "MD5", 3)) return false;
+  if (qop[0] == 0) return true;
+  return is_text(text, qop, "auth", 4) && are_digits(text, params + 2 * NC, NC_DIGITS) && params[2 * CNONCE] != 0;
+}
+
+static bool read_answer(uint8_t *memory) {
+  static const char scheme[] = "Digest ";
+  int32_t *words = words_of(memory), *params = words + PARAMS;
+  const uint8_t *text = memory + TEXT_AT;
+  const int32_t start = words[VALUE_START], end = words[VALUE_END], params_start = start + (int32_t)sizeof scheme - 1;
+  if (start < 1 || end > TEXT_OCTETS || start >= end || params_start >= end) return false;
+  if (memcmp(text + start, scheme, sizeof scheme - 1) != 0) return false;
+  return read_params(text, text + params_start, text + end, params) && is_usual(memory, text, params) &&
+         read_nonce(memory, text + params[2 * NONCE]);
+}
+
+void digest_read(uint8_t *memory) {
+  words_of(memory)[IS_USUAL_ANSWER] = read_answer(memory);
+}
+
+/* MD5: RFC 1321. */
+
+typedef struct {
+  uint32_t state[4];
+  uint8_t block[64];
+  uint64_t length;
+} Md5;
+
+/* RFC 1321 §3.4: the integer part of 2^32 times the sine of 1, 2, ... */
+static const uint32_t sines[64] = {
+    0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501,
+    0x698098d8, 0x8b44f7af, 0xffff5bb1, 0x895cd7be, 0x6b901122, 0xfd987193, 0xa679438e, 0x49b40821,
+    0xf61e2562, 0xc040b340, 0x265e5a51, 0xe9b6c7aa, 0xd62f105d, 0x02441453, 0xd8a1e681, 0xe7d3fbc8,
+    0x21e1cde6, 0xc33707d6, 0xf4d50d87, 0x455a14ed, 0xa9e3e905, 0xfcefa3f8, 0x676f02d9, 0x8d2a4c8a,
+    0xfffa3942, 0x8771f681, 0x6d9d6122, 0xfde5380c, 0xa4beea44, 0x4bdecfa9, 0xf6bb4b60, 0xbebfbc70,
+    0x289b7ec6, 0xeaa127fa, 0xd4ef3085, 0x04881d05, 0xd9d4d039, 0xe6db99e5, 0x1fa27cf8, 0xc4ac5665,
+    0xf4292244, 0x432aff97, 0xab9423a7, 0xfc93a039, 0x655b59c3, 0x8f0ccc92, 0xffeff47d, 0x85845dd1,
+    0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391,
+};
+
+#define STEP(mix, a, b, c, d, word, turn, step)                                                                        \
+  a += (mix) + word + sines[step];                                                                                     \
+  a = (a << turn | a >> (32 - turn)) + b
+
+#define FOUR_STEPS(MIX, first, stride, turn0, turn1, turn2, turn3, step)                                               \
+  STEP(MIX(b, c, d), a, b, c, d, words[(first) & 15], turn0, step);                                                    \
+  STEP(MIX(a, b, c), d, a, b, c, words[((first) + stride) & 15], turn1, step + 1);                                     \
+  STEP(MIX(d, a, b), c, d, a, b, words[((first) + 2 * stride) & 15], turn2, step + 2);                                 \
+  STEP(MIX(c, d, a), b, c, d, a, words[((first) + 3 * stride) & 15], turn3, step + 3)
+
+#define MIX_1(x, y, z) (z ^ (x & (y ^ z)))
+#define MIX_2(x, y, z) (y ^ (z & (x ^ y)))
+#define MIX_3(x, y, z) (x ^ y ^ z)
+#define MIX_4(x, y, z) (y ^ (x | ~z))
+
+static void md5_compress(Md5 *it) {
+  uint32_t words[16], a = it->state[0], b = it->state[1], c = it->state[2], d = it->state[3];
+  memcpy(words, it->block, sizeof words);
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) { FOUR_STEPS(MIX_1, 4 * i, 1, 7, 12, 17, 22, 4 * i); }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) { FOUR_STEPS(MIX_2, 20 * i + 1, 5, 5, 9, 14, 20, 16 + 4 * i); }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) { FOUR_STEPS(MIX_3, 12 * i + 5, 3, 4, 11, 16, 23, 32 + 4 * i); }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) { FOUR_STEPS(MIX_4, 28 * i, 7, 6, 10, 15, 21, 48 + 4 * i); }
+  it->state[0] += a;
+  it->state[1] += b;
+  it->state[2] += c;
+  it->state[3] += d;
+}
+
+static void md5_start(Md5 *it) {
+  const Md5 empty = {.state = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}};
+  it->length = 0;
+  memcpy(it->state, empty.state, sizeof it->state);
+}
+
+static void md5_add(Md5 *it, const void *octets, size_t length) {
+  const uint8_t *from = octets;
+  while (length > 0) {
+    const size_t filled = it->length % 64, room = 64 - filled, count = length < room ? length : room;
+    memcpy(it->block + filled, from, count);
+    it->length += count;
+    from += count;
+    length -= count;
+    if (count == room) md5_compress(it);
+  }
+}
+
+/* One octet, of which most are colons. */
+static void md5_colon(Md5 *it) {
+  md5_add(it, ":", 1);
+}
+
+static void md5_finish(Md5 *it, uint8_t digest[MD5_OCTETS]) {
+  static const uint8_t padding[64] = {0x80};
+  const uint64_t bits = it->length * 8;
+  const size_t filled = it->length % 64;
+  md5_add(it, padding, filled < 56 ? 56 - filled : 120 - filled);
+  md5_add(it, &bits, sizeof bits);
+  memcpy(digest, it->state, MD5_OCTETS);
+}
+
+static void md5_finish_in_digits(Md5 *it, char digits[MD5_DIGITS]) {
+  uint8_t digest[MD5_OCTETS];
+  md5_finish(it, digest);
+  for (int i = 0; i < MD5_OCTETS; i++) {
+    digits[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+    digits[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+  }
+}
+
+/* The response: RFC 7616 §3.4.1. */
+
+static void add_param(Md5 *to, const uint8_t *memory, int param) {
+  const int32_t *bounds = (const int32_t *)memory + PARAMS + 2 * param;
+  md5_add(to, memory + TEXT_AT + bounds[0], bounds[1] - bounds[0]);
+}
+
+static void digits_of_ha2(const uint8_t *memory, char digits[MD5_DIGITS]) {
+  Md5 md5;
+  md5_start(&md5);
+  md5_add(&md5, memory + METHOD_AT, length_of(memory, METHOD_LENGTH));
+  md5_colon(&md5);
+  add_param(&md5, memory, URI);
+  md5_finish_in_digits(&md5, digits);
+}
+
+static void start_with_ha1(Md5 *it, const uint8_t *memory) {
+  char digits[MD5_DIGITS];
+  const int32_t length = length_of(memory, SECRET_LENGTH);
+  md5_start(it);
+  if (((const int32_t *)memory)[SECRET_IS_HA1]) {
+    md5_add(it, memory + SECRET_AT, length);
+    return;
+  }
+  add_param(it, memory, USERNAME);
+  md5_colon(it);
+  add_param(it, memory, REALM);
+  md5_colon(it);
+  md5_add(it, memory + SECRET_AT, length);
+  md5_finish_in_digits(it, digits);
+  md5_start(it);
+  md5_add(it, digits, sizeof digits);
+}
+
+void digest_prove(uint8_t *memory) {
+  int32_t *words = words_of(memory);
+  words[IS_RIGHT] = 0;
+  if (!words[IS_USUAL_ANSWER]) return;
+  Md5 md5;
+  char ha2[MD5_DIGITS];
+  uint8_t digest[MD5_OCTETS], differs = 0;
+  start_with_ha1(&md5, memory);
+  md5_colon(&md5);
+  add_param(&md5, memory, NONCE);
+  md5_colon(&md5);
+  if (words[PARAMS + 2 * QOP] != 0) {
+    add_param(&md5, memory, NC);
+    md5_colon(&md5);
+    add_param(&md5, memory, CNONCE);
+    md5_colon(&md5);
+    add_param(&md5, memory, QOP);
+    md5_colon(&md5);
+  }
+  digits_of_ha2(memory, ha2);
+  md5_add(&md5, ha2, sizeof ha2);
+  md5_finish(&md5, digest);
+  const uint8_t *response = memory + TEXT_AT + words[PARAMS + 2 * RESPONSE];
+  for (int i = 0; i < MD5_OCTETS; i++)
+    differs |= digest[i] ^ ((hex_values[response[2 * i]] - 1) << 4 | (hex_values[response[2 * i + 1]] - 1));
+  words[IS_RIGHT] = differs == 0;
+}
