@@ -22,6 +22,7 @@ import type { Handover } from './worker/handover.ts'
  */
 export class Intake implements TransportHandler {
   readonly #log: Log
+  readonly #clock: Clock | null
   readonly #received: Counter
   readonly #refused: Counter
   readonly #broken: Counter
@@ -30,8 +31,10 @@ export class Intake implements TransportHandler {
   /** Null where there is one worker. */
   #handover: Handover | null = null
 
-  constructor(log: Log, metrics: Metrics) {
+  /** `clock`: held for as long as a batch takes. */
+  constructor(log: Log, metrics: Metrics, clock: Clock | null = null) {
     this.#log = log
+    this.#clock = clock
     this.#received = metrics.counter(
       'viaduct_datagrams_received_total',
       'Datagrams read, keepalives included.',
@@ -53,13 +56,20 @@ export class Intake implements TransportHandler {
 
   onDatagrams(batch: DatagramBatch): void {
     if (this.#rooms === null) return
-    this.#handover?.catchUp()
-    for (let i = 0; i < batch.count; i++) {
-      try {
-        this.#receive(batch.text(i), batch.flow(i), batch.record?.(i) ?? null)
-      } catch (error) {
-        this.#lost(error, batch.flow(i))
-      }
+    this.#clock?.hold?.()
+    try {
+      this.#handover?.catchUp()
+      for (let i = 0; i < batch.count; i++) this.#receiveOne(batch, i)
+    } finally {
+      this.#clock?.release?.()
+    }
+  }
+
+  #receiveOne(batch: DatagramBatch, index: number): void {
+    try {
+      this.#receive(batch.text(index), batch.flow(index), batch.record?.(index) ?? null)
+    } catch (error) {
+      this.#lost(error, batch.flow(index))
     }
   }
 

@@ -144,7 +144,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   const workers = createWorkers(worker?.link ?? null, worker?.secret, worker?.isReplacement)
   const metrics = metricsOf(workers)
-  const intake = new Intake(log, metrics)
+  const intake = new Intake(log, metrics, clock)
   const opened: (() => void | Promise<void>)[] = []
   const closeAll = async () => {
     for (const close of opened.splice(0).toReversed()) await close()
