@@ -23,7 +23,7 @@ export class SharedGenerations {
     }
     this.#region = region
     this.#words = new Int32Array(region.buffer, 0, generationsBytes >> 2)
-    this.isShared = region.buffer instanceof SharedArrayBuffer
+    this.isShared = region.isShared
   }
 
   /** Whoever comes first says how many there are. */

@@ -103,6 +103,7 @@ function regionsInOneThread(): OpenRegion {
     const buffer = new SharedArrayBuffer(0, { maxByteLength: bytesMax })
     const created: Region = {
       buffer,
+      isShared: true,
       grow(byteLength) {
         if (byteLength > bytesMax) return false
         if (byteLength > buffer.byteLength) buffer.grow(byteLength)

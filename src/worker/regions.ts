@@ -88,6 +88,7 @@ export function sharedRegions({ port, signal, locks }: RegionAccess, worker: num
 function sharedRegion(buffer: SharedArrayBuffer, lock: SharedLock): Region {
   return {
     buffer,
+    isShared: true,
     grow(byteLength) {
       if (byteLength > buffer.maxByteLength) return false
       try {

@@ -28,6 +28,7 @@ function sharedRegions(): OpenRegion {
     const buffer = new SharedArrayBuffer(0, { maxByteLength: bytesMax })
     const region: Region = {
       buffer,
+      isShared: true,
       grow(byteLength) {
         if (byteLength > bytesMax) return false
         if (byteLength > buffer.byteLength) buffer.grow(byteLength)
