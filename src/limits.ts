@@ -105,6 +105,11 @@ export const limits = {
   /** Flows whose send errors wait to be told to their transactions; timers take care of the rest. */
   failedFlowsMax: 1_024,
 
+  /** Writes of one commit of the store. */
+  storeCommitWritesMax: 1_000,
+  /** Writes that wait for the store; what comes then is refused. */
+  storeWritesWaitingMax: 100_000,
+
   /** Worker threads of one router; `children=` is bounded by the processors besides. */
   workersMax: 64,
   /** Octets that may be on their way from one worker to another: some thousand datagrams. A power of two. */

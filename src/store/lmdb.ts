@@ -3,11 +3,12 @@ import type { Database, RootDatabase } from 'lmdb'
 import { sortedKeys } from './memory.ts'
 import type { RoomGuard } from './room.ts'
 import type { OpenTable, Store, Table, TableRange } from './table.ts'
+import { WriteQueue } from './write-queue.ts'
 
 /**
  * Tables in an LMDB environment (package lmdb): one environment per data directory, one database per table.
- * Reads come from memory-mapped pages; writes of one turn of the loop become one commit (about 8 microseconds a
- * put in a batch, half a millisecond for a put that waits alone). A fulfilled put has been handed to the kernel:
+ * Reads come from memory-mapped pages; writes of one turn of the loop become one commit (write-queue.ts: about 8
+ * microseconds a put in a batch, half a millisecond for a put that waits alone). A fulfilled put has been handed to the kernel:
  * kill -9 of the process cannot undo it; LMDB then flushes to the disk, and `flushed()` waits for that too.
  * docs/decisions/0006-location-store.md has the measurements.
  */
@@ -35,11 +36,12 @@ export function lmdbStore({ path, readOnly, room }: LmdbOptions): Store {
     // The batches that lmdb makes by itself hold promises that nobody can catch when a commit fails.
     eventTurnBatching: false,
   })
+  const queue = new WriteQueue({ commit: (write) => environment.batch(write) }, room)
   const tables = new Map<string, LmdbTable<unknown>>()
   const open: OpenTable = <R>(name: string) => {
     const existing = tables.get(name)
     if (existing !== undefined) return existing as unknown as Table<R>
-    const created = new LmdbTable<R>(openDatabase(environment, name), readOnly, room)
+    const created = new LmdbTable<R>(openDatabase(environment, name), readOnly, room, queue)
     tables.set(name, created as unknown as LmdbTable<unknown>)
     return created
   }
@@ -73,13 +75,20 @@ class LmdbTable<R> implements Table<R> {
   readonly #database: Database<unknown, string> | null
   readonly #readOnly: boolean
   readonly #room: RoomGuard
+  readonly #queue: WriteQueue
   /** What was written and is not committed yet, so that a write is visible at once. */
   readonly #pending = new Map<string, { record: R | undefined }>()
 
-  constructor(database: Database<unknown, string> | null, readOnly: boolean, room: RoomGuard) {
-    this.#database = database ?? null
+  constructor(
+    database: Database<unknown, string> | null,
+    readOnly: boolean,
+    room: RoomGuard,
+    queue: WriteQueue,
+  ) {
+    this.#database = database
     this.#readOnly = readOnly
     this.#room = room
+    this.#queue = queue
   }
 
   get(key: string): R | undefined {
@@ -129,35 +138,26 @@ class LmdbTable<R> implements Table<R> {
   }
 
   async flushed(): Promise<void> {
-    if (!this.#readOnly) await this.#database?.flushed
+    if (this.#readOnly) return
+    await this.#queue.idle()
+    await this.#database?.flushed
   }
 
   async #write(key: string, record: R | undefined): Promise<void> {
-    if (this.#database === null || this.#readOnly) throw new Error('the store is read-only')
+    const database = this.#database
+    if (database === null || this.#readOnly) throw new Error('the store is read-only')
     if (Buffer.byteLength(key) > keyBytesMax) throw new Error(`a key of more than ${keyBytesMax} octets`)
     const refusal = this.#room.refusal()
     if (refusal !== null) throw new Error(refusal)
     const entry = { record }
     this.#pending.set(key, entry)
     try {
-      await (record === undefined ? this.#database.remove(key) : this.#database.put(key, record))
-    } catch (error) {
-      this.#room.failed()
-      throw await causeOf(error)
+      await this.#queue.add(() => {
+        if (record === undefined) void database.remove(key)
+        else void database.put(key, record)
+      })
     } finally {
       if (this.#pending.get(key) === entry) this.#pending.delete(key)
     }
-  }
-}
-
-/** lmdb rejects a put with an Error whose `commitError` is a promise that rejects with the true cause: disk full. */
-async function causeOf(error: unknown): Promise<unknown> {
-  const { commitError } = error as { commitError?: Promise<unknown> }
-  if (!(commitError instanceof Promise)) return error
-  try {
-    await commitError
-    return error
-  } catch (cause) {
-    return new Error('the store could not write', { cause })
   }
 }

@@ -1,9 +1,13 @@
 import { randomFillSync } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { silentLog } from '../../src/runtime/log.ts'
+import { openStore } from '../../src/store/open-store.ts'
 import { type Answer, Caller, contactsOf, pause, request } from './caller.ts'
-import { Lab } from './lab.ts'
+import { Lab, nodePath } from './lab.ts'
 import { type Router, startRouter } from './router.ts'
 
 /**
@@ -118,6 +122,22 @@ describe('faults of the store', { timeout: 40_000 }, () => {
     expect(await second.stop()).toBe(0)
   })
 
+  test('what a commit could not take is never told the outcome of a later one', async () => {
+    mkdirSync(data)
+    const child = lab.start(null, 'prlimit', ['--fsize=262144', nodePath, childPath, data])
+    await child.exited
+    const [line = ''] = /^\[\[.*$/m.exec(child.output) ?? []
+    const outcomes = new Map<string, boolean>(JSON.parse(line))
+    expect(outcomes.size).toBe(16)
+    const store = await openStore({ directory: data, log: silentLog, clock: systemClock() })
+    const names = store.open<string>('names')
+    const isThere = [...outcomes.keys()].map((name) => [name, names.get(name) !== undefined])
+    await store.close()
+    expect(isThere).toEqual([...outcomes])
+    expect(outcomes.get('first')).toBe(true)
+    expect(outcomes.get('large0')).toBe(false)
+  })
+
   test('a disk that is full from the beginning is an error that says so, and no crash', async () => {
     mkdirSync(data)
     const mounts = `mount -t tmpfs -o size=64k none ${data}; head -c 65536 /dev/zero > ${data}/filler`
@@ -149,6 +169,8 @@ describe('faults of the store', { timeout: 40_000 }, () => {
     expect(readdirSync(data).filter((name) => name.startsWith('viaduct.mdb.damaged-'))).toHaveLength(3)
   })
 })
+
+const childPath = fileURLToPath(new URL('./store-child.ts', import.meta.url))
 
 /** Status, and whether Retry-After says when to come back. */
 function statusAnd(answer: Answer | null): [number, boolean] {
