@@ -13,7 +13,7 @@ import {
   withUser,
   writeUri,
 } from '../../src/sip/uri.ts'
-import { readUri, readUriIn } from '../../src/sip/uri-parse.ts'
+import { isUsualUri, readUri, readUriIn } from '../../src/sip/uri-parse.ts'
 import { mutate, mutation } from './hostile-text.ts'
 import { octets } from './message-text.ts'
 
@@ -176,6 +176,31 @@ describe('URIs', () => {
         expect(withoutParam(text, 'zzzzzzz')).toBe(text)
       }),
     )
+  })
+
+  it('what is taken for a usual URI without being made is one of the scheme sip, wherever it stands', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          uri.map(({ text }) => text),
+          octets,
+        ),
+        mutation,
+        octets,
+        (text, change, after) => {
+          for (const written of [text, mutate(text, [change])]) {
+            if (!isUsualUri(`<${written}>${after}`, 1, written.length + 1)) continue
+            expect(readUri(written)?.scheme).toBe('sip')
+          }
+        },
+      ),
+    )
+  })
+
+  it('most are usual', () => {
+    for (const written of ['sip:a@h', 'sip:a@h:5060;transport=udp', 'sip:h;lr', 'sip:192.0.2.1:5070']) {
+      expect(isUsualUri(`<${written}>`, 1, written.length + 1)).toBe(true)
+    }
   })
 
   it('escaping a user and back gives the same octets', () => {
