@@ -1,6 +1,7 @@
 import {
   asciiLower,
   HeaderId,
+  hasUsualUri,
   limits,
   type NameAddr,
   nameAddrsOf,
@@ -43,7 +44,7 @@ const requestChecks = (1 << 0) | (1 << 1) | (1 << 5) | (1 << 9)
 type Check = (request: SipMessage, settings: CheckSettings) => Refusal | null
 
 /** In the order in which Kamailio runs them. 8 and 16 are without effect there too. */
-const checks: readonly (readonly [bit: number, check: Check])[] = [
+const allChecks: readonly (readonly [bit: number, check: Check])[] = [
   [1 << 0, checkVersion],
   [1 << 1, checkScheme],
   [1 << 2, checkRequiredHeaders],
@@ -61,14 +62,29 @@ const checks: readonly (readonly [bit: number, check: Check])[] = [
   [1 << 16, checkSizes],
 ]
 
-/** The first check that fails; null if none does. */
-export function findRefusal(request: SipMessage, mask: number, settings: CheckSettings): Refusal | null {
-  const wanted = request.isRequest ? mask : mask & ~requestChecks
-  for (const [bit, check] of checks) {
-    const refusal = (wanted & bit) === 0 ? null : check(request, settings)
-    if (refusal !== null) return refusal
+/** The checks of one mask, as a script names them: found in the table once, not for every message. */
+export class Checks {
+  readonly #ofRequests: readonly Check[]
+  readonly #ofResponses: readonly Check[]
+
+  constructor(mask: number) {
+    this.#ofRequests = checksOf(mask)
+    this.#ofResponses = checksOf(mask & ~requestChecks)
   }
-  return null
+
+  /** The first one that fails; null if none does. Hot. */
+  findRefusal(message: SipMessage, settings: CheckSettings): Refusal | null {
+    const checks = message.isRequest ? this.#ofRequests : this.#ofResponses
+    for (let i = 0; i < checks.length; i++) {
+      const refusal = (checks[i] as Check)(message, settings)
+      if (refusal !== null) return refusal
+    }
+    return null
+  }
+}
+
+function checksOf(mask: number): Check[] {
+  return allChecks.filter(([bit]) => (mask & bit) !== 0).map(([, check]) => check)
 }
 
 function bad(reason: string): Refusal {
@@ -93,8 +109,10 @@ const knownSchemes: ReadonlySet<string> = new Set(['sip', 'sips', 'tel', 'urn'])
 
 const required = [HeaderId.from, HeaderId.to, HeaderId.callId, HeaderId.cseq, HeaderId.via] as const
 
+/** That none of them comes twice the scan has seen: only a message that a script has made anew may have a fault. */
 function checkRequiredHeaders(request: SipMessage): Refusal | null {
   for (const id of required) if (request.first(id) === -1) return silent
+  if (request.fault === null) return null
   for (const id of required) {
     if (id !== HeaderId.via && request.next(request.first(id)) !== -1) return bad('Bad Headers')
   }
@@ -110,8 +128,12 @@ function checkCSeqNumber(request: SipMessage): Refusal | null {
   return request.cseq === null ? bad('CSeq number is illegal') : null
 }
 
-/** What follows the announced body in the datagram is ignored (RFC 3261 §18.3), so only a short one is wrong. */
+/**
+ * What follows the announced body in the datagram is ignored (RFC 3261 §18.3), so only a short one is wrong: a fault to
+ * the scan.
+ */
 function checkContentLength(request: SipMessage): Refusal | null {
+  if (request.fault === null) return null
   const index = request.first(HeaderId.contentLength)
   if (index === -1) return null
   const announced = parseDecimal(request.headerValue(index), Number.MAX_SAFE_INTEGER)
@@ -126,6 +148,7 @@ function checkExpires(request: SipMessage): Refusal | null {
 
 /** RFC 3261 §16.3 step 5. */
 function checkProxyRequire(request: SipMessage, { proxyRequire }: CheckSettings): Refusal | null {
+  if (request.first(HeaderId.proxyRequire) === -1) return null
   const unknown = valuesOf(request, HeaderId.proxyRequire).filter((tag) => !proxyRequire.has(asciiLower(tag)))
   if (unknown.length === 0) return null
   const headers = `Unsupported: ${unknown.join(', ')}\r\n`
@@ -135,18 +158,21 @@ function checkProxyRequire(request: SipMessage, { proxyRequire }: CheckSettings)
 function checkUris(request: SipMessage, { uriChecks }: CheckSettings): Refusal | null {
   if ((uriChecks & 1) !== 0 && request.isRequest && parseUri(request.requestUri) === null)
     return bad('Bad Request URI')
-  if ((uriChecks & 2) !== 0 && !isOfKnownScheme(uriIn(request, HeaderId.from)))
-    return bad('Invalid From Header')
-  if ((uriChecks & 4) !== 0 && !isOfKnownScheme(uriIn(request, HeaderId.to))) return bad('Invalid To Header')
+  if ((uriChecks & 2) !== 0 && !hasReadableAddress(request, HeaderId.from)) return bad('Invalid From Header')
+  if ((uriChecks & 4) !== 0 && !hasReadableAddress(request, HeaderId.to)) return bad('Invalid To Header')
   if ((uriChecks & 8) !== 0 && !hasReadableContacts(request)) return bad('Bad Contact URI')
   return null
 }
 
-/** Where it stands: nothing else of the address is looked at. */
-function uriIn(request: SipMessage, id: HeaderId): Uri | null {
+/** Where it stands. Nearly all are `sip:` URIs: then nothing is made of them, which took twice as long (0.2 us). */
+function isReadable({ text }: SipMessage, start: number, end: number): boolean {
+  return hasUsualUri(text, start, end) || isOfKnownScheme(readUriOf(text, start, end))
+}
+
+function hasReadableAddress(request: SipMessage, id: HeaderId): boolean {
   const index = request.first(id)
-  if (index === -1) return null
-  return readUriOf(request.text, request.headerValueStart(index), request.headerValueEnd(index))
+  if (index === -1) return false
+  return isReadable(request, request.headerValueStart(index), request.headerValueEnd(index))
 }
 
 function hasReadableUri(address: NameAddr): boolean {

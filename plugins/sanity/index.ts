@@ -4,7 +4,7 @@ import {
   definePlugin,
   type RouteContext,
 } from '../../src/plugin/index.ts'
-import { findRefusal, type Refusal } from './checks.ts'
+import { type CheckSettings, Checks, type Refusal } from './checks.ts'
 
 /** Kamailio's sanity module: the first check that fails answers the request itself. */
 const mask = {
@@ -61,11 +61,17 @@ export default definePlugin({
         .map((tag) => asciiLower(tag.trim()))
         .filter((tag) => tag !== ''),
     )
+    // A script names few masks: by mask, and by URI checks.
+    const checksByMask = new Map<number, Checks>()
+    const settingsByUris = new Map<number, CheckSettings>()
+    const checksOf = (wanted: number) => remembered(checksByMask, wanted, (bits) => new Checks(bits))
+    const settingsOf = (wanted: number) =>
+      remembered(settingsByUris, wanted, (uriChecks) => ({ uriChecks, proxyRequire }))
     return {
       functions: {
         sanity_check(context, checks, uriChecks) {
-          const settings = { uriChecks: uriChecks ?? params.uri_checks, proxyRequire }
-          const refusal = findRefusal(context.message, checks ?? params.default_checks, settings)
+          const settings = settingsOf(uriChecks ?? params.uri_checks)
+          const refusal = checksOf(checks ?? params.default_checks).findRefusal(context.message, settings)
           if (refusal === null) return 1
           context.explain('sanity_check', `${refusal.statusCode} ${refusal.reason}`)
           if (params.noreply === 0) answer(context, refusal)
@@ -82,6 +88,17 @@ export default definePlugin({
     }
   },
 })
+
+/** A script that computes its masks makes no more of them than this. */
+const masksMax = 64
+
+function remembered<V>(values: Map<number, V>, mask: number, make: (mask: number) => V): V {
+  const known = values.get(mask)
+  if (known !== undefined) return known
+  const made = make(mask)
+  if (values.size < masksMax) values.set(mask, made)
+  return made
+}
 
 function answer(context: RouteContext, refusal: Refusal): number {
   const { message } = context

@@ -84,6 +84,7 @@ export {
 export { parseDeltaSeconds, parseQ } from '../sip/headers/expires.ts'
 export {
   endOfValue,
+  hasUsualUri,
   type NameAddr,
   paramOf,
   parseNameAddr,
