@@ -381,11 +381,9 @@ static bool scan_vias(Scan *it) {
   const int32_t *row = first(it, VIA), *rows_end = record + ROWS + record[HEADER_COUNT] * ROW_WORDS;
   if (!scan_via(it, row, record + TOPMOST_VIA)) return false;
   record[SECOND_VIA + VIA_START] = 0;
-  /* Nobody asks for the second Via of a request. */
-  if (record[METHOD_END] != 0) return true;
   for (row += ROW_WORDS; row < rows_end; row += ROW_WORDS) {
     if (row[ROW_ID] != VIA) continue;
-    if (!scan_via(it, row, record + SECOND_VIA)) record[SECOND_VIA + VIA_START] = 0;
+    if (!scan_via(it, row, record + SECOND_VIA)) record[SECOND_VIA + VIA_START] = -1;
     break;
   }
   return true;
@@ -403,7 +401,7 @@ static bool has_call_id(const Scan *it) {
 static bool identify(const Scan *it, const uint8_t *key) {
   int32_t *record = it->record;
   const int32_t *via = record + (record[METHOD_END] != 0 ? TOPMOST_VIA : SECOND_VIA), *row = first(it, CALL_ID);
-  if (!key || via[VIA_START] == 0) return false;
+  if (!key || via[VIA_START] <= 0) return false;
   const uint32_t branch_length = via[VIA_BRANCH_END] - via[VIA_BRANCH_START];
   const uint32_t call_id_length = row[ROW_VALUE_END] - row[ROW_VALUE_START];
   SipHash hash;

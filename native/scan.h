@@ -46,7 +46,7 @@ enum {
 
 /* Words of a Via, of which each record has two. A start of 0: the parameter is not there. */
 enum {
-  /* 0: there is no second Via, or none that is usual. */
+  /* Of the second Via 0: there is none; -1: it is not usual, look yourself. */
   VIA_START = 0,
   VIA_END,
   VIA_HOST_START,

@@ -38,18 +38,17 @@ export function branchWithDigest(branch: string, digest: string, index: number):
 
 /** RFC 3261 §16.3 step 4: true if one of our own Vias says that this very request was here before. */
 export function isLoop(request: SipMessage, digest: string, sockets: SocketTable): boolean {
-  const mark = `.${digest}.`
   // Nearly all requests have one Via: reading it is cheaper than searching the whole text.
   const { topmostVia: via } = request
-  if (request.secondVia === null) return via !== null && isMarked(via, mark, sockets)
+  if (request.secondVia === null) return via !== null && isMarked(via, digest, sockets)
   for (const via of request.vias()) {
-    if (isMarked(via, mark, sockets)) return true
+    if (isMarked(via, digest, sockets)) return true
   }
   return false
 }
 
-function isMarked({ branch, host, port }: Via, mark: string, sockets: SocketTable): boolean {
-  return branch.includes(mark) && isOurs(host, port, sockets)
+function isMarked({ branch, host, port }: Via, digest: string, sockets: SocketTable): boolean {
+  return isOurs(host, port, sockets) && branch.includes(`.${digest}.`)
 }
 
 /** By what we write into Via, not by `myself`: an alias may name another element's address. */

@@ -99,9 +99,11 @@ export function recordedTopmostVia(record: ScanRecord, text: string): Via {
   return recordedVia(text, record, topmostViaAt)
 }
 
-/** Null if there is none, or none that is usual. */
-export function recordedSecondVia(record: ScanRecord, text: string): Via | null {
-  return record[secondViaAt] === 0 ? null : recordedVia(text, record, secondViaAt)
+/** Null if there is none, undefined if it is not usual and has to be read. */
+export function recordedSecondVia(record: ScanRecord, text: string): Via | null | undefined {
+  const start = record[secondViaAt] as number
+  if (start === 0) return null
+  return start === -1 ? undefined : recordedVia(text, record, secondViaAt)
 }
 
 /**

@@ -87,8 +87,8 @@ export class ScannedMessage extends HeaderTable implements SipMessage {
 
   /** Nearly always the only value of its line; other ways of writing it are left to the reader of them all. */
   private readSecondVia(): Via | null {
-    const recorded = this.record === null ? null : recordedSecondVia(this.record, this.text)
-    if (recorded !== null) return recorded
+    const recorded = this.record === null ? undefined : recordedSecondVia(this.record, this.text)
+    if (recorded !== undefined) return recorded
     const first = this.first(HeaderId.via)
     if (first === -1 || this.topmostVia === null) return null
     const end = this.headerValueEnd(first)
