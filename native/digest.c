@@ -24,17 +24,25 @@ enum {
   SECRET_LENGTH,
   SECRET_IS_HA1,
   PORT,
-  /* Of SipHash: for the tag of the nonce, and for that of its flow. */
+  CALL_ID_START,
+  CALL_ID_END,
+  CSEQ_NUMBER,
+  /* Of SipHash: for the tag of the nonce, for that of its flow, and for that of who uses it. */
   TAG_KEY,
   FLOW_KEY = TAG_KEY + 4,
+  USER_KEY = FLOW_KEY + 4,
   /* What a nonce says, given or found. */
-  SECONDS = FLOW_KEY + 4,
+  SECONDS = USER_KEY + 4,
   SERIAL,
   /* Found. An answer that is not usual has nothing else. */
   IS_USUAL_ANSWER,
   IS_OURS,
   IS_FLOW_PROVEN,
   IS_RIGHT,
+  USER_LOW,
+  USER_HIGH,
+  /* Of the text whose digest was HA2 last. */
+  A2_LENGTH,
   /* Where a parameter's value starts, and where it ends; both 0: it is not there. */
   PARAMS,
   DIGEST_WORDS = 64,
@@ -52,8 +60,11 @@ enum {
   LABEL_AT = ADDRESS_AT + PART_OCTETS,
   METHOD_AT = LABEL_AT + PART_OCTETS,
   SECRET_AT = METHOD_AT + PART_OCTETS,
+  /* The text of HA2, which is that of the request before wherever all register at one domain, and its digits. */
+  A2_AT = SECRET_AT + PART_OCTETS,
+  HA2_AT = A2_AT + 3 * PART_OCTETS,
   /* The message. */
-  TEXT_AT = SECRET_AT + PART_OCTETS,
+  TEXT_AT = HA2_AT + PART_OCTETS,
   TEXT_OCTETS = DIGEST_OCTETS - TEXT_AT,
 };
 
@@ -86,7 +97,7 @@ static uint64_t sip_hash(const int32_t key[4], const uint8_t *octets, size_t len
 /* A text that is put together part by part. */
 
 typedef struct {
-  uint8_t octets[3 * PART_OCTETS];
+  uint8_t octets[3 * PART_OCTETS + 64];
   size_t length;
 } Parts;
 
@@ -263,12 +274,35 @@ enum { MD5_OCTETS = 16, MD5_DIGITS = 32, NC_DIGITS = 8 };
 
 static bool is_usual(const uint8_t *memory, const uint8_t *text, const int32_t *params) {
   const int32_t *algorithm = params + 2 * ALGORITHM, *qop = params + 2 * QOP, *nonce = params + 2 * NONCE;
-  if (params[2 * USERNAME] == 0 || params[2 * URI] == 0 || nonce[1] - nonce[0] != NONCE_LENGTH) return false;
+  const int32_t *uri = params + 2 * URI;
+  if (params[2 * USERNAME] == 0 || uri[0] == 0 || uri[1] - uri[0] > PART_OCTETS) return false;
+  if (nonce[1] - nonce[0] != NONCE_LENGTH) return false;
   if (!is_text(text, params + 2 * REALM, memory + REALM_AT, length_of(memory, REALM_LENGTH))) return false;
   if (!are_digits(text, params + 2 * RESPONSE, MD5_DIGITS)) return false;
   if (algorithm[0] != 0 && !is_text(text, algorithm, "MD5", 3)) return false;
   if (qop[0] == 0) return true;
   return is_text(text, qop, "auth", 4) && are_digits(text, params + 2 * NC, NC_DIGITS) && params[2 * CNONCE] != 0;
+}
+
+/* Who uses the nonce, as a retransmission repeats it: plugins/auth/nonce-uses.ts. */
+static bool sign_user(uint8_t *memory, const uint8_t *text) {
+  int32_t *words = words_of(memory);
+  const int32_t start = words[CALL_ID_START], length = words[CALL_ID_END] - start;
+  const int32_t address = length_of(memory, ADDRESS_LENGTH);
+  if (start < 1 || length < 0 || length > PART_OCTETS || start + length > TEXT_OCTETS) return false;
+  if (memchr(text + start, '\r', length) || memchr(text + start, '\n', length)) return false;
+  Parts user = {.length = 0};
+  add_word(&user, words[PORT]);
+  add_word(&user, words[CSEQ_NUMBER]);
+  add_word(&user, address);
+  add(&user, memory + ADDRESS_AT, address);
+  add_word(&user, length);
+  add(&user, text + start, length);
+  add(&user, memory + METHOD_AT, length_of(memory, METHOD_LENGTH));
+  const uint64_t tag = sip_hash(words + USER_KEY, user.octets, user.length);
+  words[USER_LOW] = (int32_t)tag;
+  words[USER_HIGH] = tag >> 32;
+  return true;
 }
 
 static bool read_answer(uint8_t *memory) {
@@ -279,7 +313,7 @@ static bool read_answer(uint8_t *memory) {
   if (start < 1 || end > TEXT_OCTETS || start >= end || params_start >= end) return false;
   if (memcmp(text + start, scheme, sizeof scheme - 1) != 0) return false;
   return read_params(text, text + params_start, text + end, params) && is_usual(memory, text, params) &&
-         read_nonce(memory, text + params[2 * NONCE]);
+         read_nonce(memory, text + params[2 * NONCE]) && sign_user(memory, text);
 }
 
 void digest_read(uint8_t *memory) {
@@ -386,13 +420,22 @@ static void add_param(Md5 *to, const uint8_t *memory, int param) {
   md5_add(to, memory + TEXT_AT + bounds[0], bounds[1] - bounds[0]);
 }
 
-static void digits_of_ha2(const uint8_t *memory, char digits[MD5_DIGITS]) {
-  Md5 md5;
-  md5_start(&md5);
-  md5_add(&md5, memory + METHOD_AT, length_of(memory, METHOD_LENGTH));
-  md5_colon(&md5);
-  add_param(&md5, memory, URI);
-  md5_finish_in_digits(&md5, digits);
+static const uint8_t *digits_of_ha2(uint8_t *memory) {
+  int32_t *words = words_of(memory);
+  const int32_t *uri = words + PARAMS + 2 * URI;
+  Parts a2 = {.length = 0};
+  add(&a2, memory + METHOD_AT, length_of(memory, METHOD_LENGTH));
+  add(&a2, ":", 1);
+  add(&a2, memory + TEXT_AT + uri[0], uri[1] - uri[0]);
+  if (words[A2_LENGTH] != (int32_t)a2.length || memcmp(memory + A2_AT, a2.octets, a2.length) != 0) {
+    Md5 md5;
+    md5_start(&md5);
+    md5_add(&md5, a2.octets, a2.length);
+    md5_finish_in_digits(&md5, (char *)memory + HA2_AT);
+    memcpy(memory + A2_AT, a2.octets, a2.length);
+    words[A2_LENGTH] = (int32_t)a2.length;
+  }
+  return memory + HA2_AT;
 }
 
 static void start_with_ha1(Md5 *it, const uint8_t *memory) {
@@ -418,7 +461,6 @@ void digest_prove(uint8_t *memory) {
   words[IS_RIGHT] = 0;
   if (!words[IS_USUAL_ANSWER]) return;
   Md5 md5;
-  char ha2[MD5_DIGITS];
   uint8_t digest[MD5_OCTETS], differs = 0;
   start_with_ha1(&md5, memory);
   md5_colon(&md5);
@@ -432,8 +474,7 @@ void digest_prove(uint8_t *memory) {
     add_param(&md5, memory, QOP);
     md5_colon(&md5);
   }
-  digits_of_ha2(memory, ha2);
-  md5_add(&md5, ha2, sizeof ha2);
+  md5_add(&md5, digits_of_ha2(memory), MD5_DIGITS);
   md5_finish(&md5, digest);
   const uint8_t *response = memory + TEXT_AT + words[PARAMS + 2 * RESPONSE];
   for (int i = 0; i < MD5_OCTETS; i++)

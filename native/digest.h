@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 enum {
-  /* Octets of the memory: 64 words, six texts, and the message. */
-  DIGEST_OCTETS = 4 * 64 + 6 * 256 + 4096,
+  /* Octets of the memory: 64 words, ten places for texts, and the message. */
+  DIGEST_OCTETS = 4 * 64 + 10 * 256 + 4096,
   /* Characters of a nonce: plugins/auth/nonce.ts. */
   NONCE_LENGTH = 30,
 };

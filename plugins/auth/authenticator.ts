@@ -13,7 +13,7 @@ import { findCredentials, readAnswer } from './credentials.ts'
 import { type Algorithm, algorithmNamed, type Digest, type DigestAnswer, md5, type Proof } from './digest.ts'
 import type { Lockout } from './lockout.ts'
 import type { NonceMint, NonceReading } from './nonce.ts'
-import type { NonceUses } from './nonce-uses.ts'
+import type { NonceUser, NonceUses } from './nonce-uses.ts'
 import { notesOf } from './notes.ts'
 import { ProvenUser, type UsedHeader } from './proven-user.ts'
 
@@ -274,16 +274,11 @@ export class Authenticator {
     const { countsNonces, oneTimeAlways, oneTimeWithoutQop } = this.#rules
     const isCounted = answer.qop !== '' && countsNonces && !oneTimeAlways
     if (!isCounted && !oneTimeAlways && !(answer.qop === '' && oneTimeWithoutQop)) return true
-    const { message, flow } = context
+    const { mint, uses } = this.#services
     const count = isCounted ? Number.parseInt(answer.nc, 16) : 0
     if (isCounted && count === 0) return false
-    const use = this.#services.uses.record(nonce.issued, nonce.serial, count, {
-      address: flow.address,
-      port: flow.port,
-      callId: message.callId,
-      cseq: message.cseq?.number ?? 0,
-      method: message.method,
-    })
+    const user = answer === mint.memory ? mint.memory : uses.sign(nonceUser(context))
+    const use = uses.record(nonce.issued, nonce.serial, count, user)
     return use !== 'used'
   }
 
@@ -291,6 +286,11 @@ export class Authenticator {
     context.explain('auth', why)
     return { code, user: null }
   }
+}
+
+function nonceUser({ message, flow }: RouteContext): NonceUser {
+  const { callId, cseq, method } = message
+  return { address: flow.address, port: flow.port, callId, cseq: cseq?.number ?? 0, method }
 }
 
 /** `alice@example.com` is alice of example.com. */

@@ -1,6 +1,7 @@
-import { flat, type NativeDigest, type SipMessage } from '../../src/plugin/index.ts'
+import { flat, HeaderId, type NativeDigest, type SipMessage } from '../../src/plugin/index.ts'
 import type { DigestAnswer, Proof } from './digest.ts'
 import type { Binding } from './nonce.ts'
+import type { UserTag } from './nonce-uses.ts'
 
 /**
  * Digest authentication as nearly all do it, in C: native/digest.c reads the credentials, signs nonces and computes MD5
@@ -12,7 +13,7 @@ import type { Binding } from './nonce.ts'
  *
  * As an answer it is the one that was read last: good until the next is read.
  */
-export class DigestMemory implements DigestAnswer {
+export class DigestMemory implements DigestAnswer, UserTag {
   readonly #calls: NativeDigest
   readonly #octets = Buffer.from(new ArrayBuffer(digestOctets)) as LatinOctets
   readonly #words = new Int32Array(this.#octets.buffer, 0, wordsCount)
@@ -27,6 +28,11 @@ export class DigestMemory implements DigestAnswer {
     this.#octets.set(flowKey, 4 * word.flowKey)
   }
 
+  /** From now on whoever uses a nonce is signed with this key of 16 octets, too: nonce-uses.ts. */
+  signUsersWith(key: Uint8Array): void {
+    this.#octets.set(key, 4 * word.userKey)
+  }
+
   /** Null: it has to be made without. */
   issue(seconds: number, serial: number, binding: Binding): string | null {
     if (!this.#bind(binding)) return null
@@ -38,14 +44,21 @@ export class DigestMemory implements DigestAnswer {
   /** Whether that header has a usual answer for the binding's realm. */
   read(message: SipMessage, index: number, binding: Binding): boolean {
     const { text } = message
+    const words = this.#words
     const end = message.headerValueEnd(index)
-    if (end > textOctets || !this.#bind(binding)) return false
-    this.#octets.latin1Write(text, textAt, end)
+    const callId = message.first(HeaderId.callId)
+    const callIdEnd = callId === -1 ? 0 : message.headerValueEnd(callId)
+    const octets = Math.max(end, callIdEnd)
+    if (octets > textOctets || !this.#bind(binding) || !this.#put(part.method, message.method)) return false
+    this.#octets.latin1Write(text, textAt, octets)
     this.#text = text
-    this.#words[word.valueStart] = message.headerValueStart(index)
-    this.#words[word.valueEnd] = end
+    words[word.valueStart] = message.headerValueStart(index)
+    words[word.valueEnd] = end
+    words[word.callIdStart] = callId === -1 ? 0 : message.headerValueStart(callId)
+    words[word.callIdEnd] = callIdEnd
+    words[word.cseqNumber] = message.cseq?.number ?? 0
     this.#calls.readDigest(this.#octets)
-    return this.#words[word.isUsual] === 1
+    return words[word.isUsual] === 1
   }
 
   /** Whether the answer that was read last is the right one; null: it has to be asked without. */
@@ -74,6 +87,15 @@ export class DigestMemory implements DigestAnswer {
 
   get isFlowProven(): boolean {
     return this.#words[word.isFlowProven] === 1
+  }
+
+  /** The tag of the request that was read last. */
+  get low(): number {
+    return this.#words[word.userLow] as number
+  }
+
+  get high(): number {
+    return this.#words[word.userHigh] as number
   }
 
   get username(): string {
@@ -152,14 +174,20 @@ const word = {
   realmLength: 2,
   secretIsHa1: 8,
   port: 9,
-  tagKey: 10,
-  flowKey: 14,
-  seconds: 18,
-  serial: 19,
-  isUsual: 20,
-  isOurs: 21,
-  isFlowProven: 22,
-  isRight: 23,
+  callIdStart: 10,
+  callIdEnd: 11,
+  cseqNumber: 12,
+  tagKey: 13,
+  flowKey: 17,
+  userKey: 21,
+  seconds: 25,
+  serial: 26,
+  isUsual: 27,
+  isOurs: 28,
+  isFlowProven: 29,
+  isRight: 30,
+  userLow: 31,
+  userHigh: 32,
 } as const
 
 /** In the order of their lengths and of their places. */
@@ -167,20 +195,21 @@ const part = { realm: 0, bound: 1, address: 2, label: 3, method: 4, secret: 5 } 
 
 /** Where the word with a value's start stands; that of its end follows. */
 const param = {
-  username: 24,
-  realm: 26,
-  nonce: 28,
-  uri: 30,
-  response: 32,
-  algorithm: 34,
-  qop: 36,
-  nc: 38,
-  cnonce: 40,
+  username: 34,
+  realm: 36,
+  nonce: 38,
+  uri: 40,
+  response: 42,
+  algorithm: 44,
+  qop: 46,
+  nc: 48,
+  cnonce: 50,
 } as const
 
 const wordsCount = 64
 const partOctets = 256
 const partsAt = 4 * wordsCount
-const textAt = partsAt + 6 * partOctets
+/** Behind them what only C looks at. */
+const textAt = partsAt + 10 * partOctets
 const textOctets = 4096
 const digestOctets = textAt + textOctets

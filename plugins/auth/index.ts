@@ -197,7 +197,7 @@ function createAuthenticator(
   const lockout = new Lockout(host.clock, params.lockout_failures, params.lockout_seconds)
   const { log, sockets } = host
   return new Authenticator(
-    { digest: new Digest(), mint, uses: openNonceUses(host), lockout, log, sockets },
+    { digest: new Digest(), mint, uses: openNonceUses(host, mint.memory), lockout, log, sockets },
     {
       binding,
       countsNonces: params.nonce_count !== 0,

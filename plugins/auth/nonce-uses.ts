@@ -1,4 +1,5 @@
 import { limits, type PluginHost, SipHash } from '../../src/plugin/index.ts'
+import type { DigestMemory } from './digest-memory.ts'
 
 /**
  * Which nonces were used, and with which counts: the only state that digest authentication keeps. It is written
@@ -25,6 +26,12 @@ export interface NonceUser {
   readonly callId: string
   readonly cseq: number
   readonly method: string
+}
+
+/** 64 bits that stand for one: nobody can make another request that has the same. */
+export interface UserTag {
+  readonly low: number
+  readonly high: number
 }
 
 /** A nonce may stand in any place of its bucket; a full bucket forgets the nonce that was issued first. */
@@ -55,14 +62,20 @@ export interface NonceRoom {
   unlock(): void
 }
 
-/** Memory for the uses of `max` nonces, and the key that their users are signed with. */
-export function openNonceUses(host: PluginHost, max: number = limits.noncesMax): NonceUses {
+/** Memory for the uses of `max` nonces, and the key that their users are signed with: by `memory` too, if there is one. */
+export function openNonceUses(
+  host: PluginHost,
+  memory: DigestMemory | null,
+  max: number = limits.noncesMax,
+): NonceUses {
   const { workers, random, openRegion } = host
   const bytes = nonceUsesBytes(max)
-  if (workers.count === 1) return new NonceUses(random.bytes(keyOctets), privateRoom(bytes))
+  const key = workers.count === 1 ? random.bytes(keyOctets) : workers.sharedKey('auth.nonces')
+  memory?.signUsersWith(key)
+  if (workers.count === 1) return new NonceUses(key, privateRoom(bytes))
   const region = openRegion('auth.nonces', bytes)
   region.grow(bytes)
-  return new NonceUses(workers.sharedKey('auth.nonces'), region)
+  return new NonceUses(key, region)
 }
 
 export function nonceUsesBytes(max: number): number {
@@ -78,18 +91,36 @@ export class NonceUses {
   readonly #room: NonceRoom
   readonly #bucketMask: number
   readonly #places: DataView
-  readonly #tag: SipHash
+  readonly #hash: SipHash
+  /** Of the request whose use is recorded. */
+  #tag: UserTag
 
   constructor(key: Uint8Array, room: NonceRoom) {
     this.#room = room
     this.#bucketMask = room.buffer.byteLength / bucketOctets - 1
     this.#places = new DataView(room.buffer)
-    this.#tag = new SipHash(key)
+    this.#hash = new SipHash(key)
+    this.#tag = this.#hash
+  }
+
+  /** Good until the next is signed. */
+  sign({ address, port, callId, cseq, method }: NonceUser): UserTag {
+    const hash = this.#hash
+    hash.start()
+    hash.word(port)
+    hash.word(cseq)
+    hash.word(address.length)
+    hash.text(address)
+    hash.word(callId.length)
+    hash.text(callId)
+    hash.text(method)
+    hash.finish()
+    return hash
   }
 
   /** `count` 0: without qop. `issued` and `serial` name the nonce (nonce.ts). */
-  record(issued: number, serial: number, count: number, user: NonceUser): NonceUse {
-    this.#sign(user)
+  record(issued: number, serial: number, count: number, user: UserTag): NonceUse {
+    this.#tag = user
     this.#room.lock()
     const use = this.#record(issued, serial, count)
     this.#room.unlock()
@@ -175,20 +206,6 @@ export class NonceUses {
     this.#set(place, field.windowLow, isHalf ? 0 : low << rest)
     const shifted = isHalf ? low << rest : (high << rest) | carried
     this.#set(place, field.windowHigh, by >= windowBits ? 0 : shifted)
-  }
-
-  /** A keyed tag of 64 bits stands for the request: nobody can make another request that has the same. */
-  #sign({ address, port, callId, cseq, method }: NonceUser): void {
-    const tag = this.#tag
-    tag.start()
-    tag.word(port)
-    tag.word(cseq)
-    tag.word(address.length)
-    tag.text(address)
-    tag.word(callId.length)
-    tag.text(callId)
-    tag.text(method)
-    tag.finish()
   }
 
   #isUser(place: number): boolean {
