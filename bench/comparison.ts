@@ -49,7 +49,7 @@ export function compared(measured: readonly Measured[]): Comparison[] {
   })
 }
 
-/** By what it says itself: `native (1000 us of moderation)`, `native (no moderation)`, `node:dgram`. */
+/** By what it says itself: `native (2000 us of moderation)`, `native (no moderation)`, `node:dgram`. */
 function isModerated({ engine }: Measured): boolean {
   return /\(\d+ us of moderation\)/.test(engine ?? '')
 }

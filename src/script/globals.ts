@@ -184,7 +184,7 @@ export const coreGlobals: Readonly<Record<string, GlobalDeclaration>> = {
     ['maxbuffer_size'],
   ),
   udp_moderation: int(
-    1_000,
+    2_000,
     `Microseconds for which datagrams are collected before they are read, at busy rates only; 0 to \
 ${limits.moderationMicrosecondsMax}, 0 reads each at once. A message waits half of it on average, and never longer \
 than that. Saves up to half of the processor; a slow rate or a full queue waits for nothing. Ignored where the native \

@@ -19,12 +19,13 @@ const run = (cpuMicroseconds: number, more: Partial<Run> = {}): Run => ({
   retransmissions: 0,
   waiting: 0,
   stolen: 0,
+  generatorShare: 0,
   proportionalBytes: 2 ** 20,
   isDirty: false,
   ...more,
 })
 
-const moderated = 'native (1000 us of moderation)'
+const moderated = 'native (2000 us of moderation)'
 
 const measured = (
   server: ServerName,

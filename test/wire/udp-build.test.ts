@@ -89,7 +89,7 @@ describe('the engine', () => {
   }
 
   test.each<[string, RouterOptions]>([
-    ['native (1000 us of moderation)', {}],
+    ['native (2000 us of moderation)', {}],
     ['native (250 us of moderation)', { args: ['--moderation', '250'] }],
     ['native (no moderation)', { args: ['--moderation', '0'] }],
     ['node:dgram (VIADUCT_UDP says so)', { wrapper: ['env', 'VIADUCT_UDP=dgram'] }],
