@@ -27,6 +27,10 @@ export interface Answer {
  * `#heads` has the youngest record of each bucket of hashes, and a record the next older one of its bucket. Places are
  * counted on for ever (chunk number times `stride`, plus the offset), so that a place in a chunk that is gone says so
  * by itself: no record is ever taken out. All are kept about equally long: whole chunks go, the oldest first.
+ *
+ * Most who ask are new. `#tags` says so in an octet, out of a table that is small enough to be in the cache: seven bits
+ * of the youngest record's hash, and whether there are older ones. Without it each request waited for two lines of
+ * memory, 200 to 400 ns.
  */
 export class AnswerRing {
   readonly #clock: Clock
@@ -38,6 +42,7 @@ export class AnswerRing {
   #firstNumber = 1
   /** Places; 0 for none. Made when the first answer comes: a stateless router has none. */
   #heads = new Float64Array(0)
+  #tags = new Uint8Array(0)
   readonly #buckets: number
   readonly #sockets: ListenSocket[] = []
   #size = 0
@@ -91,15 +96,20 @@ export class AnswerRing {
     const { text, socket, address, port } = answer
     const bytes = (headBytes + address.length + text.length + 7) & ~7
     if (bytes > stride) return
-    if (this.#heads.length === 0) this.#heads = new Float64Array(this.#buckets)
+    if (this.#heads.length === 0) {
+      this.#heads = new Float64Array(this.#buckets)
+      this.#tags = new Uint8Array(this.#buckets)
+    }
     const now = this.#clock.now()
     const chunk = this.#chunkFor(bytes, now)
     const { octets, floats, ints, used: at } = chunk
     const until = now + milliseconds
     const bucket = hash & (this.#buckets - 1)
     const int = at >> 2
+    const older = this.#heads[bucket] ?? 0
     floats[at >> 3] = until
-    floats[(at >> 3) + 1] = this.#heads[bucket] ?? 0
+    floats[(at >> 3) + 1] = older
+    this.#tags[bucket] = tagOf(hash) | (this.#chunkAt(older) === undefined ? 0 : hasOlder)
     ints[int + hashColumn] = hash
     ints[int + checkColumn] = check
     ints[int + addressLengthColumn] = address.length
@@ -125,7 +135,10 @@ export class AnswerRing {
 
   /** The youngest record of that hash whose time is not over, and of that check if there is one; 0 if there is none. */
   #placeOf(hash: number, check: number | null): number {
-    let place = this.#heads[hash & (this.#buckets - 1)] ?? 0
+    const bucket = hash & (this.#buckets - 1)
+    const tag = this.#tags[bucket] ?? 0
+    if (tag !== tagOf(hash) && (tag & hasOlder) === 0) return 0
+    let place = this.#heads[bucket] ?? 0
     let chunk = this.#chunkAt(place)
     while (chunk !== undefined) {
       const { floats, ints } = chunk
@@ -187,8 +200,13 @@ export class AnswerRing {
   }
 }
 
+/** What Buffer has and its types leave out: write() without its checks, which take as long again. */
+interface Octets extends Buffer {
+  latin1Write(text: string, offset: number, length: number): number
+}
+
 interface Chunk {
-  readonly octets: Buffer
+  readonly octets: Octets
   readonly floats: Float64Array
   readonly ints: Int32Array
   /** Where the next record goes. */
@@ -198,15 +216,20 @@ interface Chunk {
   until: number
 }
 
+/** Bits of the hash that say nothing about its bucket. */
+function tagOf(hash: number): number {
+  return hash >>> 25
+}
+
 /** In its chunk. Hot: `%` of numbers of more than 32 bits is a call of the C library. */
 function offsetOf(place: number): number {
   return place - Math.floor(place / stride) * stride
 }
 
 /** Hot: an address is written in a fifth of the time that it takes to call the Buffer's own method. */
-function write(octets: Buffer, text: string, at: number): void {
+function write(octets: Octets, text: string, at: number): void {
   const { length } = text
-  if (length > shortLength) octets.write(text, at, 'latin1')
+  if (length > shortLength) octets.latin1Write(text, at, length)
   else for (let i = 0; i < length; i++) octets[at + i] = text.charCodeAt(i)
 }
 
@@ -216,7 +239,7 @@ const shortLength = 24
 function createChunk(bytes: number, chunkBytes: number): Chunk {
   const { buffer } = Buffer.allocUnsafeSlow(Math.max(bytes, chunkBytes))
   return {
-    octets: Buffer.from(buffer),
+    octets: Buffer.from(buffer) as Octets,
     floats: new Float64Array(buffer),
     ints: new Int32Array(buffer),
     used: 0,
@@ -229,6 +252,8 @@ function createChunk(bytes: number, chunkBytes: number): Chunk {
 const stride = 2 ** 20
 const minChunkBytes = 1_024
 const maxChunkBytes = 262_144
+/** Of a tag: there are records behind the youngest one. */
+const hasOlder = 0x80
 /** About what an answer takes. */
 const bytesPerBucket = 512
 const bucketsMax = 262_144

@@ -51,6 +51,17 @@ test('each gets its own answer and none an older one, whatever the hashes are', 
   expect([answered.size, answered.bytes, clock.pending]).toEqual([0, 0, 0])
 })
 
+test('answers of one bucket are found, however many came after them and whatever their upper bits are', () => {
+  const answered = new AnswerRing(simulatedClock())
+  const hashes = Array.from({ length: 128 }, (_, i) => (i << 25) | 3)
+  for (const hash of hashes) {
+    expect(answered.mayKnow(hash)).toBe(false)
+    answered.remember(hash, 10, answer(`${hash}`), 27_000)
+  }
+  for (const hash of hashes) expect(answered.find(hash, 10)?.text).toBe(`${hash}`)
+  expect(answered.mayKnow((1 << 24) | 3)).toBe(false)
+})
+
 test('an answer as long as a datagram can be is kept whole', () => {
   const answered = new AnswerRing(simulatedClock(), 200_000)
   const long = answer('z'.repeat(65_507))
