@@ -7,9 +7,12 @@ import type { Clock, Timer } from '../runtime/clock.ts'
  *     near: [ms 0] [ms 1] ... [ms 1023]        the window of 1024 ms that we are in
  *     far:  [window +1] [window +2] ...        poured into the near ring when their window begins
  *
- * It wakes up for the earliest entry only, never while it is empty; after a wake-up with much to do it rests for
- * some milliseconds, so that a busy router wakes up a hundred times a second and not a thousand. An entry never
- * expires early.
+ * It wakes up for the earliest entry only; after a wake-up with much to do it rests for some milliseconds, so that a
+ * busy router wakes up a hundred times a second and not a thousand. An entry never expires early.
+ *
+ * Cancelling the last entry leaves the clock's timer as it is: nearly all entries are cancelled, and where calls come one
+ * by one each would set a timer of the clock and cancel it, a microsecond each. An empty wheel wakes up once in vain,
+ * and then no more.
  */
 export class WheelEntry {
   /** Slot that the entry is in, -1 if it is in none. Belongs to the wheel, as do the next three. */
@@ -70,7 +73,6 @@ export class TimerWheel<E extends WheelEntry> {
   cancel(entry: E): void {
     if (entry.wheelSlot === -1) return
     this.#unlink(entry)
-    if (this.#count === 0 && !this.#isRunning) this.#sleep()
   }
 
   /** Forgets all entries. */

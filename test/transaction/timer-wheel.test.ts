@@ -18,17 +18,42 @@ function wheelOf(onExpire: (entry: Entry, now: number) => void = () => {}) {
 }
 
 describe('the timer wheel', () => {
-  test('keeps no timer of the clock while it is empty', () => {
+  test('an empty one wakes up once at most, and keeps no timer of the clock afterwards', () => {
     const { clock, wheel } = wheelOf()
     const entry = new Entry(1)
     expect(clock.pending).toBe(0)
     wheel.set(entry, 500)
     expect(clock.pending).toBe(1)
     wheel.cancel(entry)
+    clock.advanceSync(500)
     expect(clock.pending).toBe(0)
     wheel.set(entry, 600)
     clock.advanceSync(600)
     expect([wheel.count, clock.pending]).toEqual([0, 0])
+    wheel.set(entry, 2_000)
+    wheel.clear()
+    expect(clock.pending).toBe(0)
+  })
+
+  test('entries that come and go one by one share one timer of the clock', () => {
+    const fired: number[] = []
+    const { clock, wheel } = wheelOf((_, now) => fired.push(now))
+    let timers = 0
+    const { schedule } = clock
+    clock.schedule = (delay, fire) => {
+      timers++
+      return schedule(delay, fire)
+    }
+    for (let ms = 0; ms < 400; ms++) {
+      const entry = new Entry(ms)
+      wheel.set(entry, ms + 500)
+      wheel.cancel(entry)
+      clock.advanceSync(1)
+    }
+    wheel.set(new Entry(400), 900)
+    expect([timers, clock.pending]).toEqual([1, 1])
+    clock.advanceSync(500)
+    expect([timers, fired, clock.pending]).toEqual([2, [900], 0])
   })
 
   test.each([1, 500, 1_023, 1_024, 32_000, 180_000, 3_600_000])(
