@@ -231,6 +231,15 @@ function boundContact(
   }
 }
 
+/** Where nothing is bound yet, and there is one contact. */
+export function firstBinding(
+  granted: GrantedContact,
+  registration: Registration,
+  context: PlanContext,
+): Change {
+  return { before: null, after: boundContact(granted, registration, null, context) }
+}
+
 /** The same, to be compared with a binding of this contact that is there: nothing is copied of what came. */
 export function refreshedBinding(
   { contact, seconds, q }: GrantedContact,

@@ -29,6 +29,7 @@ import { type Delegation, delegationOf } from './delegation.ts'
 import { lifetimeOf, type Terms } from './expires.ts'
 import { hasOption, readExtensions } from './extensions.ts'
 import {
+  firstBinding,
   type GrantedContact,
   type Plan,
   type PlanContext,
@@ -117,8 +118,8 @@ function register(
     return refusals.notAllowed('The delegation is for another address-of-record')
   }
   if (delegation === undefined) {
-    const refreshed = refresh(registrar, context, location, flags, aor)
-    if (refreshed !== null) return refreshed
+    const accepted = registerPlain(registrar, context, location, flags, aor)
+    if (accepted !== null) return accepted
   }
   // What a third party may write was judged by what it sent; a correction would put its own source there.
   const edits = delegation === undefined ? editsOf(context) : null
@@ -158,18 +159,18 @@ function register(
 }
 
 /**
- * What nearly every REGISTER is: one contact without much around it, which refreshes the one binding that there is.
- * Asked first, and in one step: 1.5 us, where what follows takes 5. Null for anything else, whatever it is: then
- * nothing has happened. Both do the same (test/property/registration.test.ts).
+ * What nearly every REGISTER is: one contact without much around it, which refreshes the one binding that there is, or
+ * is the first. Asked first: 1.8 us of a refresh, where the general way takes 4.9. Null for anything else, whatever it
+ * is: then nothing has happened. Both ways do the same (test/property/registration.test.ts).
  */
-function refresh(
+function registerPlain(
   registrar: Registrar,
   context: RouteContext,
   location: Location,
   flags: number,
   aor: string,
 ): Accepted | null {
-  const { settings, host } = registrar
+  const { settings, host, planning } = registrar
   // By Call-ID alone, or by it too: another one would be another binding.
   if (settings.matchingMode === 1 || settings.matchingMode === 3 || settings.xavpRcd !== '') return null
   const { message } = context
@@ -182,13 +183,17 @@ function refresh(
   if ('statusCode' in registration) return null
   const seconds = lifetimeOf(contact.expires, termsOf(registrar, context, flags), settings)
   if (seconds <= 0) return null
-  const after = refreshedBinding({ contact, seconds, q: settings.defaultQ }, registration)
-  if (!location.refresh(after, now)) return null
+  const granted = { contact, seconds, q: settings.defaultQ }
+  const after = refreshedBinding(granted, registration)
+  const outcome = location.refresh(after, now)
+  // What is refreshed was looked at when it was bound.
+  if (outcome === 'other' || (outcome === 'absent' && parseUri(contact.uri) === null)) return null
+  const ready = outcome === 'absent' ? location.apply([firstBinding(granted, registration, planning)]) : null
   if (host.log.enabled('debug')) context.explain('save', `${aor}: 1 bindings changed (registered)`)
   return {
-    rc: 2,
+    rc: outcome === 'absent' ? 1 : 2,
     headers: plainContactLine(after, now, settings.receivedParam) + extensions.headers,
-    ready: null,
+    ready,
   }
 }
 

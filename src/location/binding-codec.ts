@@ -54,6 +54,12 @@ const bit = {
 /** What the first number of a binding says, for who reads records too (record-refresh.ts). */
 export const bindingBits = { bit, origins, originMask, trusts, trustShift, trustMask } as const
 
+/**
+ * As many octets as a router's first day and a half needs: who refreshes a binding finds room for the time in its record
+ * (record-refresh.ts), which it would not 8 seconds and 17 minutes after the start.
+ */
+const modifiedOctetsMin = 4
+
 export class BindingWriter {
   readonly #shared: SharedTexts
   #numbers = Buffer.alloc(4_096) as Buffer as Octets
@@ -144,7 +150,7 @@ export class BindingWriter {
   #order({ cseq, modifiedAt, expiresAt }: Binding, shift: number): void {
     this.#number(cseq)
     const modified = Math.round(modifiedAt + shift)
-    this.#signed(modified)
+    this.#signed(modified, modifiedOctetsMin)
     if (Number.isFinite(expiresAt)) this.#signed(Math.round(expiresAt + shift) - modified)
   }
 
@@ -153,11 +159,11 @@ export class BindingWriter {
     this.#text += text
   }
 
-  #signed(value: number): void {
-    this.#number(value >= 0 ? value * 2 : -value * 2 - 1)
+  #signed(value: number, octetsMin = 1): void {
+    this.#number(value >= 0 ? value * 2 : -value * 2 - 1, octetsMin)
   }
 
-  #number(value: number): void {
+  #number(value: number, octetsMin = 1): void {
     if (this.#length + 10 > this.#numbers.length) {
       this.#numbers = Buffer.concat([this.#numbers, this.#numbers]) as Buffer as Octets
     }
@@ -169,7 +175,10 @@ export class BindingWriter {
       const low = value - left * 0x10000000
       for (let shift = 0; shift < 28; shift += 7) numbers[this.#length++] = (low >>> shift) | 0x80
     }
-    for (; left >= 0x80; left = left >>> 7) numbers[this.#length++] = (left & 0x7f) | 0x80
+    const shortest = this.#length + octetsMin - 1
+    for (; left >= 0x80 || this.#length < shortest; left = left >>> 7) {
+      numbers[this.#length++] = (left & 0x7f) | 0x80
+    }
     numbers[this.#length++] = left
   }
 }

@@ -20,16 +20,22 @@ export interface BindingTable {
   change(before: Binding | null, after: Binding | null): Changed
   /**
    * The same device again: its address-of-record has this binding alone, and what differs is Call-ID, CSeq (a higher
-   * one, if the Call-ID is the same) and times. False: it is something else, or no change that is done at once, and
-   * nothing has changed.
+   * one, if the Call-ID is the same) and times.
    */
-  refresh(after: Refreshed, now: number): boolean
+  refresh(after: Refreshed, now: number): RefreshOutcome
   /** Takes out what has expired. Looks at no more than so many, and says if there may be more. */
   takeExpired(now: number, limit: number): Expired
   /** Some of all bindings: those from a page on, null for the first one. */
   page(from: PageMark | null): Page
   flushed(): Promise<void>
 }
+
+export type RefreshOutcome =
+  | 'done'
+  /** There is no binding of this address-of-record. */
+  | 'absent'
+  /** Something else is to be done, or it cannot be done at once. As with `absent`, nothing has changed. */
+  | 'other'
 
 /** Visible at once. */
 export type Changed =

@@ -2,7 +2,7 @@ import { limits } from '../limits.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Binding, Origin } from './binding.ts'
-import { type BindingTable, type Page, type PageMark, Undone } from './binding-table.ts'
+import { type BindingTable, type Page, type PageMark, type RefreshOutcome, Undone } from './binding-table.ts'
 import type { FlowTable } from './flows.ts'
 import { HeldBindings } from './held-bindings.ts'
 import type { HeldPeers } from './held-peers.ts'
@@ -34,7 +34,7 @@ export type ChangeListener = (
   isElsewhere: boolean,
 ) => void
 
-/** What is the same in all bindings that are refreshed by refresh(): they are `registered` ones, or what else was given. */
+/** Hears that a binding of this origin has been refreshed. */
 export type RefreshListener = (origin: Origin) => void
 
 export interface LocationOptions {
@@ -156,14 +156,15 @@ export class Location {
 
   /**
    * What nearly every REGISTER is, in one step: the address-of-record has one binding, in memory, and it is bound again
-   * with another Call-ID or a higher CSeq, and other times. False: nothing has changed, and of() and apply() are to
-   * find out what is to be done.
+   * with another Call-ID or a higher CSeq, and other times. If it is something else, nothing has changed, and of() and
+   * apply() are to find out what is to be done. Never `absent` where there is no room for one more.
    */
-  refresh(after: Refreshed, now = this.#clock.now()): boolean {
-    if (this.#held.of(after.aor).length > 0 || this.#refreshListeners.includes(null)) return false
-    if (!this.hasRoomFor(1) || !this.#table.refresh(after, now)) return false
-    for (const listener of this.#refreshListeners) listener?.(after.origin)
-    return true
+  refresh(after: Refreshed, now = this.#clock.now()): RefreshOutcome {
+    if (this.#held.of(after.aor).length > 0 || this.#refreshListeners.includes(null)) return 'other'
+    if (!this.hasRoomFor(1)) return 'other'
+    const outcome = this.#table.refresh(after, now)
+    if (outcome === 'done') for (const listener of this.#refreshListeners) listener?.(after.origin)
+    return outcome
   }
 
   /**

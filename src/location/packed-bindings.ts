@@ -4,7 +4,7 @@ import { type IndexPart, PackedTable } from '../store/packed-table.ts'
 import type { Region } from '../store/region.ts'
 import type { Binding } from './binding.ts'
 import { BindingReader, BindingWriter } from './binding-codec.ts'
-import type { BindingTable, Changed, Expired, Page, PageMark } from './binding-table.ts'
+import type { BindingTable, Changed, Expired, Page, PageMark, RefreshOutcome } from './binding-table.ts'
 import { RecordRefresh, type Refreshed } from './record-refresh.ts'
 import { hashInRuid, hashOfAor } from './ruid.ts'
 
@@ -125,21 +125,21 @@ export class PackedBindings implements BindingTable {
     }
   }
 
-  /** 0.4 us: what lies in the record is compared with what came, and neither a list nor a binding is made. */
-  refresh(after: Refreshed, now: number): boolean {
+  /** 0.6 us: what lies in the record is compared with what came, and neither a list nor a binding is made. */
+  refresh(after: Refreshed, now: number): RefreshOutcome {
     const table = this.#table
     const record = this.#record
     const hash = hashOfAor(after.aor, this.#seed)
     table.enter()
     try {
       const at = table.find(hash, after.aor)
-      if (at === 0) return false
+      if (at === 0) return 'absent'
       const { bytes } = table.heap
-      if (!record.repeats(bytes, table.valueAt(at), after)) return false
-      if (!record.isOlderThan(after) || record.hasExpired(now, this.#shift)) return false
-      if (!record.write(bytes, after, this.#shift)) return false
+      if (!record.repeats(bytes, table.valueAt(at), after)) return 'other'
+      if (!record.isOlderThan(after) || record.hasExpired(now, this.#shift)) return 'other'
+      if (!record.write(bytes, after, this.#shift)) return 'other'
       table.touch(at, (after.expiresAt + this.#shift) / 1000)
-      return true
+      return 'done'
     } finally {
       table.leave()
     }
@@ -244,7 +244,8 @@ export class PackedBindings implements BindingTable {
     const place = table.write(at, hash, aor, octets, this.#dueOf(bindings))
     if (place === 0) return false
     this.#writer.finish(table.heap.bytes, table.valueAt(place))
-    this.#remember(hash, table.versionOf(place), bindings)
+    // Of what is new, nobody has asked yet: to keep it decoded makes it outlive two collections, 1.7 us a registration.
+    if (at !== 0) this.#remember(hash, table.versionOf(place), bindings)
     return true
   }
 

@@ -9,6 +9,7 @@ import {
   type Expired,
   type Page,
   type PageMark,
+  type RefreshOutcome,
   Undone,
 } from './binding-table.ts'
 import { replaced } from './packed-bindings.ts'
@@ -145,8 +146,8 @@ export class StoredBindings implements BindingTable {
   }
 
   /** What is written is waited for: change(). */
-  refresh(): boolean {
-    return false
+  refresh(): RefreshOutcome {
+    return 'other'
   }
 
   takeExpired(now: number, limit: number): Expired {

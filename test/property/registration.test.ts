@@ -134,9 +134,9 @@ async function registrarWith(values: Record<string, unknown>, table: Record<stri
   let refreshes = 0
   const refresh = location.refresh.bind(location)
   location.refresh = (...given) => {
-    const isDone = refresh(...given)
-    if (isDone) refreshes++
-    return isDone
+    const outcome = refresh(...given)
+    if (outcome === 'done') refreshes++
+    return outcome
   }
   const all = () => ['alice', 'bob'].flatMap((user) => location.of(user))
   return {
