@@ -31,6 +31,7 @@ int vectors_allocate(Vectors *vectors, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) {
     struct msghdr *header = &vectors->headers[i].msg_hdr;
     header->msg_name = &vectors->addresses[i];
+    header->msg_namelen = sizeof(Address);
     header->msg_iov = &vectors->octets[i];
     header->msg_iovlen = 1;
   }
@@ -211,16 +212,16 @@ static void record_received(Tables *tables, uint32_t first, uint32_t count, cons
 }
 
 bool datagrams_receive(Tables *tables, Socket *socket) {
+  /* Each record has its own place in the slab: what an earlier socket has read stays where it is. */
   const uint32_t first = tables->in_used;
   const uint32_t room = tables->in.records_max - first;
   if (room == 0) return true;
-  /* Each record has its own place in the slab: what an earlier socket has read stays where it is. */
-  for (uint32_t i = first; i < first + room; i++)
-    tables->in_vectors.headers[i].msg_hdr.msg_namelen = sizeof(Address);
   for (int i = 0; i < TRIES; i++) {
     const int count = recvmmsg(socket->fd, tables->in_vectors.headers + first, room, MSG_DONTWAIT, NULL);
     if (count >= 0) {
       record_received(tables, first, count, socket);
+      /* Only of those that the kernel has filled in: of a wake-up for one datagram, the others stay untouched. */
+      for (int j = 0; j < count; j++) tables->in_vectors.headers[first + j].msg_hdr.msg_namelen = sizeof(Address);
       tables->in_used += count;
       return (uint32_t)count == room;
     }
