@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { lchownSync, mkdirSync } from 'node:fs'
+import { fchownSync, lchownSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -57,6 +57,47 @@ export function giveDataDirectory(directory: string, { uid, gid }: Identity, fil
     } catch {
       // Not there yet, or on a disk that cannot be written: opening the store says so.
     }
+  }
+}
+
+/**
+ * Our UDP sockets become the identity's own. Those that share a port (SO_REUSEPORT) must have one owner: a worker that
+ * takes the place of one that died binds as whom we run as by then.
+ */
+export function giveSockets({ uid, gid }: Identity): void {
+  const udp = new Set(['udp', 'udp6'].flatMap((table) => inodesIn(`/proc/self/net/${table}`)))
+  for (const descriptor of readdirSync('/proc/self/fd')) {
+    const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/self/fd/${descriptor}`))?.[1]
+    if (inode !== undefined && udp.has(inode)) fchownSync(Number(descriptor), uid ?? 0, gid)
+  }
+}
+
+/** Can this port be bound by whom we are now? */
+export function mayBind(port: number): boolean {
+  if (process.geteuid?.() === 0) return true
+  return port >= Number(contentsOf('/proc/sys/net/ipv4/ip_unprivileged_port_start') || 1_024)
+}
+
+/** Of the kernel's table of sockets: the tenth word of each line but the first. */
+function inodesIn(table: string): string[] {
+  const lines = contentsOf(table).trim().split('\n').slice(1)
+  return lines.map((line) => line.trim().split(/\s+/)[9] ?? '')
+}
+
+function contentsOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+/** A descriptor that has been closed since it was listed leads nowhere. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
   }
 }
 

@@ -15,7 +15,14 @@ import { version } from '../version.ts'
 import { RejectedByThread, type ServerDescription } from '../worker/messages.ts'
 import { describe } from './describe.ts'
 import { PidFile } from './pid-file.ts'
-import { becomeIdentity, giveDataDirectory, type Identity, identityOf } from './privileges.ts'
+import {
+  becomeIdentity,
+  giveDataDirectory,
+  giveSockets,
+  type Identity,
+  identityOf,
+  mayBind,
+} from './privileges.ts'
 import { defaultScript, readScript } from './script-file.ts'
 import { levelOf, transactionsThatFit } from './settings.ts'
 import { keepRunning } from './stray-errors.ts'
@@ -165,10 +172,12 @@ class Startup {
     const supervisor = superviseThreads(workers, settings, this.#log)
     try {
       const loaded = await supervisor.load()
-      await supervisor.bind(await freeSockets(network, loaded.listen))
+      const sockets = await freeSockets(network, loaded.listen)
+      await supervisor.bind(sockets)
       const uid = process.geteuid?.()
+      if (identity !== null && uid === 0) giveSockets(identity)
       this.#beforeStore(identity)
-      supervisor.mayBindAgain = process.geteuid?.() === uid
+      supervisor.mayBindAgain = process.geteuid?.() === uid || sockets.every(({ port }) => mayBind(port))
       const description = await supervisor.open()
       return {
         diagnostics: loaded.diagnostics as readonly Diagnostic[],

@@ -47,7 +47,7 @@ const soundAfterMs = 60_000
 export class Supervisor<Settings> {
   /** Fulfilled when no worker is left and none will be started. */
   readonly allGivenUp: Promise<void>
-  /** False once the user has been changed: the sockets of the others belong to the one before, and refuse ours. */
+  /** False once the user has been changed, if a port is one that only root may bind. */
   mayBindAgain = true
   readonly #options: SupervisorOptions<Settings>
   readonly #regions = new RegionKeeper()
@@ -169,7 +169,7 @@ export class Supervisor<Settings> {
     if (deaths > limits.workerDeathsMax || !this.mayBindAgain) {
       const because = this.mayBindAgain
         ? `${deaths} times in a row: it is not replaced any more`
-        : 'and cannot be replaced after a change of user (-u): restart the router'
+        : 'and cannot be replaced: only root may bind its port, and the user was changed (-u): restart the router'
       log.fatal(fields, `worker ${index} died (${why}), ${because}`)
       this.#isGivenUp[index] = true
       if (this.#isGivenUp.every((one) => one)) this.#giveUp()

@@ -226,6 +226,25 @@ describe('two workers', { timeout: 60_000 }, () => {
     },
   )
 
+  test('a worker that dies after -u is replaced: the sockets belong to whom we run as', async () => {
+    await router.stop()
+    // With the rights of root to files: nobody may not be able to read this checkout.
+    const wrapper = ['setpriv', '--securebits', '+no_setuid_fixup']
+    router = await startRouter(lab, script, {
+      data: join(lab.directory, 'of-nobody'),
+      args: ['--workers', '2', '-u', 'nobody'],
+      wrapper,
+    })
+    const victim = await oneAt(1)
+    await register(victim, 'alice')
+    victim.tell(request(victim, router.port, { method: 'OPTIONS', user: 'exit' }), router.port)
+    await router.process.prints(/worker 1 serves again/, 30)
+    const caller = await oneAt(1)
+    expect((await message(caller, 'alice'))?.status).toBe(200)
+    expect(await router.stop()).toBe(0)
+    router = await start()
+  })
+
   test('SIGTERM: both finish what they have accepted, new requests get 503, exit code 0', async () => {
     await router.stop()
     router = await start()
