@@ -44,7 +44,7 @@ export function relay(context: RouteContext, host: PluginHost, options: RelayOpt
   if (flags & noTrying) transaction.autoInvite100 = false
   if (flags & noFailover) transaction.disableFailover = true
   const result = transaction.relay(targetsOf(context, next), context.message, context.edits)
-  context.branches.length = 0
+  if (context.branches.length > 0) context.branches.length = 0
   context.requestUriChanged = false
   if (result > 0) return 1
   if (flags & noErrorReply) transaction.relayError = 0
@@ -67,7 +67,8 @@ function relayAck(context: RouteContext, host: PluginHost, next: string | undefi
 /** In a failure route the Request-URI counts only if the script changed it there (measured on Kamailio 5.6.3). */
 function targetsOf(context: RouteContext, next: string | undefined): Target[] {
   const isNew = context.kind === 'request' || context.requestUriChanged
-  const targets = isNew ? [context.target, ...context.branches] : [...context.branches]
+  const targets = isNew ? [context.target] : []
+  for (const branch of context.branches) targets.push(branch)
   return next === undefined ? targets : targets.map((target) => redirected(target, next))
 }
 

@@ -424,9 +424,10 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     if (unsent.length > 0) queueMicrotask(() => this.#evaluate())
   }
 
-  /** Of our own accord. */
+  /** Of our own accord. Most calls have one branch, and then there are no others. */
   #cancel(which: CancelScope, branchIndex: number, status: number, text: string): void {
-    if (!this.#isInvite || this.branches.length === 0) return
+    const { length } = this.branches
+    if (!this.#isInvite || length === 0 || (length === 1 && which === 'others')) return
     this.cancelBranches(
       which,
       branchIndex,

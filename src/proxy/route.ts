@@ -2,9 +2,9 @@ import { limits } from '../limits.ts'
 import { skipLws, trimLws } from '../sip/bytes.ts'
 import type { EditList } from '../sip/edit.ts'
 import { HeaderId } from '../sip/header-id.ts'
-import { endOfValue, parseNameAddr, splitValues } from '../sip/headers/name-addr.ts'
+import { endOfValue, readUriOf, splitValues } from '../sip/headers/name-addr.ts'
 import type { SipMessage } from '../sip/message.ts'
-import { parseUri, readUri, type Uri, uriParam } from '../sip/uri.ts'
+import { parseUri, type Uri, uriParam, writeUri } from '../sip/uri.ts'
 import type { ListenSocket, SocketTable, TransportName } from '../transport/socket.ts'
 
 /**
@@ -90,26 +90,30 @@ function valuesFrom(list: string, from: number, count: number): string {
 
 export interface RouteValue {
   readonly header: number
-  readonly text: string
-  readonly uriText: string
   readonly uri: Uri
 }
 
-/** All values of all Route headers, top first; null if one cannot be read or there are too many. */
+/** All values of all Route headers, top first; null if one cannot be read or there are too many. Hot. */
 function routesOf(request: SipMessage): RouteValue[] | null {
   const routes: RouteValue[] = []
   for (let header = request.first(HeaderId.route); header >= 0; header = request.next(header)) {
     const values = request.headerValue(header)
     // Most have one value, which is then the whole of it.
-    for (const text of values === '' || values.includes(',') ? splitValues(values) : [values]) {
-      const nameAddr = parseNameAddr(text)
-      // parseUri() remembers the Request-URI: it is asked for again.
-      const uri = nameAddr === null ? null : readUri(nameAddr.uri)
-      if (nameAddr === null || uri === null || routes.length >= limits.routesMax) return null
-      routes.push({ header, text, uriText: nameAddr.uri, uri })
+    if (values !== '' && !values.includes(',')) {
+      if (!addRoute(routes, header, values)) return null
+      continue
     }
+    for (const text of splitValues(values)) if (!addRoute(routes, header, text)) return null
   }
   return routes
+}
+
+/** Of the value nothing but its URI is made; parseUri() would forget the Request-URI, which is asked for again. */
+function addRoute(routes: RouteValue[], header: number, text: string): boolean {
+  const uri = routes.length < limits.routesMax ? readUriOf(text, 0, text.length) : null
+  if (uri === null) return false
+  routes.push({ header, uri })
+  return true
 }
 
 /** The steps of §16.4 over one route set. */
@@ -139,13 +143,13 @@ class Planning {
     const top = this.#top
     if (top === undefined) return
     if (!isLoose(top.uri)) {
-      this.#requestUri = top.uriText
+      this.#requestUri = writeUri(top.uri)
       this.#consumed++
       return
     }
     const last = this.#routes.at(-1)
     if (last === undefined) return
-    this.#requestUri = last.uriText
+    this.#requestUri = writeUri(last.uri)
     this.#dropsLast = true
   }
 
@@ -168,10 +172,10 @@ class Planning {
     let appended = ''
     let destinationUri: string | null = null
     if (next !== undefined && isLoose(next.uri)) {
-      destinationUri = next.uriText
+      destinationUri = writeUri(next.uri)
     } else if (next !== undefined && !isStrictFixed) {
       // §16.6 step 6: the next hop is a strict router.
-      this.#requestUri = next.uriText
+      this.#requestUri = writeUri(next.uri)
       this.#consumed++
       appended = `<${currentUri}>`
     }
@@ -179,7 +183,7 @@ class Planning {
       code: isOnlyUs && isPreloaded ? -3 : 1,
       requestUri: this.#requestUri,
       destinationUri,
-      routeUri: first.uriText,
+      routeUri: writeUri(first.uri),
       routeParams: first.uri.params === '' ? '' : `;${first.uri.params}`,
       socket: this.#socket,
       consumed: this.#consumed,

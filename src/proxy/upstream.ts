@@ -32,7 +32,8 @@ export class Upstream {
     const { request, flow } = this.#server
     if (options?.forceRport) this.#server.forceRport = true
     const { responses, statistics } = this.#services
-    const tag = responses.statefulTag(request)
+    // RFC 3261 §8.2.6.2: 100 has none.
+    const tag = statusCode === 100 ? '' : responses.statefulTag(request)
     const forceRport = this.#server.forceRport === true
     statistics.repliesGenerated++
     return this.respond(
