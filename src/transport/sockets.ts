@@ -42,6 +42,9 @@ class Sockets implements SocketTable {
   readonly sockets: readonly ListenSocket[]
   /** Under the host, lower case: every port and transport at which it is us. */
   readonly #names = new Map<string, Alias[]>()
+  /** The first socket's address, and what #names has under it: what nearly all Routes name is found without a search. */
+  readonly #ownAddress: string
+  readonly #ownAliases: readonly Alias[] | undefined
   readonly #checks: ((host: string, port: number) => boolean)[] = []
 
   constructor(sockets: readonly ListenSocket[]) {
@@ -50,11 +53,13 @@ class Sockets implements SocketTable {
       this.addAlias(socket.address, socket.port, socket.transport)
       this.addAlias(socket.advertisedAddress, socket.advertisedPort, socket.transport)
     }
+    this.#ownAddress = sockets[0]?.advertisedAddress ?? ''
+    this.#ownAliases = this.#names.get(hostKey(this.#ownAddress))
   }
 
   isMyself(host: string, port: number, transport?: TransportName): boolean {
     const asked = port === 0 ? defaultPort(transport ?? 'udp') : port
-    const aliases = this.#names.get(hostKey(host))
+    const aliases = host === this.#ownAddress ? this.#ownAliases : this.#names.get(hostKey(host))
     if (aliases !== undefined) {
       for (const alias of aliases) {
         if (alias.port !== 0 && alias.port !== asked) continue
