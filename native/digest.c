@@ -22,6 +22,8 @@ enum {
   LABEL_LENGTH,
   METHOD_LENGTH,
   SECRET_LENGTH,
+  BEFORE_LENGTH,
+  AFTER_LENGTH,
   SECRET_IS_HA1,
   PORT,
   CALL_ID_START,
@@ -51,17 +53,19 @@ enum {
 /* The order of the parameters, two words each. */
 enum { USERNAME, REALM, NONCE, URI, RESPONSE, ALGORITHM, QOP, NC, CNONCE, OPAQUE, PARAMS_COUNT };
 
-/* And has these texts behind them, each with room for so many octets. */
+/* And has these texts behind them, each with room for PART_OCTETS. */
 enum {
-  PART_OCTETS = 256,
   REALM_AT = 4 * DIGEST_WORDS,
   BOUND_AT = REALM_AT + PART_OCTETS,
   ADDRESS_AT = BOUND_AT + PART_OCTETS,
   LABEL_AT = ADDRESS_AT + PART_OCTETS,
   METHOD_AT = LABEL_AT + PART_OCTETS,
   SECRET_AT = METHOD_AT + PART_OCTETS,
+  /* What a nonce stands between in its challenge. */
+  BEFORE_AT = SECRET_AT + PART_OCTETS,
+  AFTER_AT = BEFORE_AT + PART_OCTETS,
   /* The text of HA2, which is that of the request before wherever all register at one domain, and its digits. */
-  A2_AT = SECRET_AT + PART_OCTETS,
+  A2_AT = AFTER_AT + PART_OCTETS,
   HA2_AT = A2_AT + 3 * PART_OCTETS,
   /* The message. */
   TEXT_AT = HA2_AT + PART_OCTETS,
@@ -154,19 +158,30 @@ static uint64_t taken(const uint8_t *from, int octets) {
 
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-void digest_issue(const uint8_t *memory, char nonce[NONCE_LENGTH]) {
+static void write_nonce(const uint8_t *memory, uint8_t nonce[NONCE_LENGTH + 2]) {
   const int32_t *words = (const int32_t *)memory;
   const Tags tags = sign(memory, words[SECONDS], words[SERIAL]);
-  /* Read in threes. */
   uint8_t octets[NONCE_OCTETS + 2] = {0};
   uint8_t *at = put(octets, (uint64_t)(uint32_t)words[SECONDS] << 32, 4);
   at = put(at, (uint64_t)(uint32_t)words[SERIAL] << 40, SERIAL_OCTETS);
   at = put(at, tags.tag, 8);
   put(at, tags.flow_tag, FLOW_TAG_OCTETS);
-  for (int i = 0; i < NONCE_LENGTH; i++) {
-    const uint8_t *three = octets + i / 4 * 3;
-    nonce[i] = base64url[taken(three, 3) >> (18 - i % 4 * 6) & 63];
+  for (const uint8_t *three = octets; three < octets + sizeof octets; three += 3) {
+    const uint32_t bits = three[0] << 16 | three[1] << 8 | three[2];
+    for (int shift = 18; shift >= 0; shift -= 6) *nonce++ = base64url[bits >> shift & 63];
   }
+}
+
+size_t digest_challenge(const uint8_t *memory, char *line) {
+  /* Two digits more than a nonce has, for the third octet of the last three. */
+  uint8_t nonce[NONCE_LENGTH + 2];
+  Parts text = {.length = 0};
+  write_nonce(memory, nonce);
+  add(&text, memory + BEFORE_AT, length_of(memory, BEFORE_LENGTH));
+  add(&text, nonce, NONCE_LENGTH);
+  add(&text, memory + AFTER_AT, length_of(memory, AFTER_LENGTH));
+  memcpy(line, text.octets, text.length);
+  return text.length;
 }
 
 /* What a digit of base64url stands for, and one; 0: it is none. */

@@ -13,10 +13,13 @@
 #include <stdint.h>
 
 enum {
-  /* Octets of the memory: 64 words, ten places for texts, and the message. */
-  DIGEST_OCTETS = 4 * 64 + 10 * 256 + 4096,
+  /* Of a text in the memory. */
+  PART_OCTETS = 256,
+  /* Octets of the memory: 64 words, twelve places for texts, and the message. */
+  DIGEST_OCTETS = 4 * 64 + 12 * PART_OCTETS + 4096,
   /* Characters of a nonce: plugins/auth/nonce.ts. */
   NONCE_LENGTH = 30,
+  CHALLENGE_OCTETS = 2 * PART_OCTETS + NONCE_LENGTH,
 };
 
 /* Reads the credentials that stand in the text, and the nonce in them. */
@@ -25,7 +28,7 @@ void digest_read(uint8_t *memory);
 /* Whether the answer that was read last proves the secret. Takes the same time wherever it differs. */
 void digest_prove(uint8_t *memory);
 
-/* The nonce for a time and a serial number. */
-void digest_issue(const uint8_t *memory, char nonce[NONCE_LENGTH]);
+/* The nonce for a time and a serial number, between what stands before and after it; its length. */
+size_t digest_challenge(const uint8_t *memory, char *line);
 
 #endif

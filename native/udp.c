@@ -25,7 +25,7 @@
 
 enum {
   /* Raised whenever the functions or the records change: native-udp.ts loads no other. */
-  INTERFACE = 4,
+  INTERFACE = 5,
   /* Batches of so many are read on at once: who is that busy does not need to wait for more. */
   LARGE_BATCH = 16,
   /* Milliseconds over which wake-ups are counted before anything is decided. */
@@ -531,14 +531,12 @@ static napi_value js_prove_digest(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* issueNonce(memory): the nonce. */
+/* issueNonce(memory): the nonce, with what is around it. */
 static napi_value js_issue_nonce(napi_env env, napi_callback_info info) {
   napi_value result = NULL;
-  char nonce[NONCE_LENGTH];
+  char line[CHALLENGE_OCTETS];
   const uint8_t *memory = digest_memory(env, info);
-  if (!memory) return NULL;
-  digest_issue(memory, nonce);
-  napi_create_string_latin1(env, nonce, sizeof nonce, &result);
+  if (memory) napi_create_string_latin1(env, line, digest_challenge(memory, line), &result);
   return result;
 }
 

@@ -18,7 +18,7 @@ export class DigestMemory implements DigestAnswer, UserTag {
   readonly #octets = Buffer.from(new ArrayBuffer(digestOctets)) as LatinOctets
   readonly #words = new Int32Array(this.#octets.buffer, 0, wordsCount)
   /** What stands there now, the secret excepted: most of it is the same for each message. */
-  readonly #parts = ['', '', '', '', '']
+  readonly #parts = ['', '', '', '', '', '', '', '']
   #text = ''
 
   /** Keys of 16 octets each. */
@@ -34,8 +34,8 @@ export class DigestMemory implements DigestAnswer, UserTag {
   }
 
   /** Null: it has to be made without. */
-  issue(seconds: number, serial: number, binding: Binding): string | null {
-    if (!this.#bind(binding)) return null
+  issue(seconds: number, serial: number, binding: Binding, before: string, after: string): string | null {
+    if (!this.#bind(binding) || !this.#put(part.before, before) || !this.#put(part.after, after)) return null
     this.#words[word.seconds] = seconds
     this.#words[word.serial] = serial
     return this.#calls.issueNonce(this.#octets)
@@ -172,44 +172,44 @@ const word = {
   valueStart: 0,
   valueEnd: 1,
   realmLength: 2,
-  secretIsHa1: 8,
-  port: 9,
-  callIdStart: 10,
-  callIdEnd: 11,
-  cseqNumber: 12,
-  tagKey: 13,
-  flowKey: 17,
-  userKey: 21,
-  seconds: 25,
-  serial: 26,
-  isUsual: 27,
-  isOurs: 28,
-  isFlowProven: 29,
-  isRight: 30,
-  userLow: 31,
-  userHigh: 32,
+  secretIsHa1: 10,
+  port: 11,
+  callIdStart: 12,
+  callIdEnd: 13,
+  cseqNumber: 14,
+  tagKey: 15,
+  flowKey: 19,
+  userKey: 23,
+  seconds: 27,
+  serial: 28,
+  isUsual: 29,
+  isOurs: 30,
+  isFlowProven: 31,
+  isRight: 32,
+  userLow: 33,
+  userHigh: 34,
 } as const
 
 /** In the order of their lengths and of their places. */
-const part = { realm: 0, bound: 1, address: 2, label: 3, method: 4, secret: 5 } as const
+const part = { realm: 0, bound: 1, address: 2, label: 3, method: 4, secret: 5, before: 6, after: 7 } as const
 
 /** Where the word with a value's start stands; that of its end follows. */
 const param = {
-  username: 34,
-  realm: 36,
-  nonce: 38,
-  uri: 40,
-  response: 42,
-  algorithm: 44,
-  qop: 46,
-  nc: 48,
-  cnonce: 50,
+  username: 36,
+  realm: 38,
+  nonce: 40,
+  uri: 42,
+  response: 44,
+  algorithm: 46,
+  qop: 48,
+  nc: 50,
+  cnonce: 52,
 } as const
 
 const wordsCount = 64
 const partOctets = 256
 const partsAt = 4 * wordsCount
 /** Behind them what only C looks at. */
-const textAt = partsAt + 10 * partOctets
+const textAt = partsAt + 12 * partOctets
 const textOctets = 4096
 const digestOctets = textAt + textOctets

@@ -95,11 +95,13 @@ export class NonceMint {
     this.#startMonotonic = clock.now()
   }
 
-  issue(offer: Offer, binding: Binding): string {
+  /** A new nonce, between what stands before and after it in its challenge. */
+  issue(offer: Offer, binding: Binding, before = '', after = ''): string {
     const seconds = this.#seconds() | 0
     this.#issuedCount = (this.#issuedCount + 1) % this.#serialsCount
     const serial = ((this.#serialBase + this.#issuedCount) << offerBits) | offerNumber(offer)
-    return this.memory?.issue(seconds, serial, binding) ?? this.#issue(seconds, serial, binding)
+    const issued = this.memory?.issue(seconds, serial, binding, before, after)
+    return issued ?? before + this.#issue(seconds, serial, binding) + after
   }
 
   #issue(seconds: number, serial: number, binding: Binding): string {

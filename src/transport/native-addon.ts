@@ -38,6 +38,7 @@ export interface NativeDigest {
   readDigest(memory: Uint8Array): void
   /** Whether the answer that was read last proves the secret. */
   proveDigest(memory: Uint8Array): void
+  /** With what is around it in its challenge. */
   issueNonce(memory: Uint8Array): string
 }
 
@@ -69,7 +70,7 @@ export const recordWords = 9
 export const stateWord = { received: 0, waiting: 1, waitingBytes: 2, errors: 3 } as const
 export const stateWords = 4
 
-const addonInterface = 4
+const addonInterface = 5
 
 /** From src/transport, and from dist/src/transport. */
 const places = ['../../native/build/udp.node', '../../../native/build/udp.node']
