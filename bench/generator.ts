@@ -24,11 +24,15 @@ export type Rate = number | 'sat'
 /** Where the server is, and what the generator may use itself. */
 export interface Stand {
   readonly serverPort: number
-  /** Requests come from eight ports from here on. */
+  /** Requests come from ports from here on. */
   readonly callerPort: number
   /** Where the server forwards to, and what is registered. */
   readonly calleePort: number
   readonly cpu: string
+  /** Eight if not said otherwise. */
+  readonly callerSockets?: number
+  /** Leaves its processor to others while there is nothing to do. */
+  readonly sleeps?: boolean
 }
 
 export interface Report {
@@ -38,6 +42,8 @@ export interface Report {
   readonly failed: number
   readonly retransmissions: number
   readonly elapsedSeconds: number
+  /** Of the generator's own. */
+  readonly cpuSeconds: number
   readonly perSecond: number
   readonly p50Microseconds: number
   readonly p99Microseconds: number
@@ -50,7 +56,7 @@ const program = `${workFolder}sipgen`
 
 /** More of them in flight than fit into a second at saturation only make the queue longer. */
 const inFlightDefault = 128
-const callerSockets = 8
+const callerSocketsDefault = 8
 
 export async function generate(stand: Stand, load: Load): Promise<Report> {
   compiled()
@@ -64,7 +70,8 @@ export async function generate(stand: Stand, load: Load): Promise<Report> {
     '-u',
     stand.callerPort,
   ]
-  args.push('-S', callerSockets, '-U', stand.calleePort, '-P', 0, '-n', load.requests, '-k', load.users)
+  args.push('-S', stand.callerSockets ?? callerSocketsDefault, '-U', stand.calleePort)
+  args.push('-P', stand.sleeps === true ? 1 : 0, '-n', load.requests, '-k', load.users)
   args.push(...load.play, ...pace, '-T', load.secondsMax ?? 600)
   const played = promisify(execFile)('taskset', args.map(String), { encoding: 'latin1' })
   const { stdout } = await played.catch((error) => {

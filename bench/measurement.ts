@@ -20,6 +20,8 @@ export interface Run {
   readonly waiting: number
   /** Share of the time that the hypervisor took. */
   readonly stolen: number
+  /** Of one processor, used by the generator. */
+  readonly generatorShare: number
   readonly proportionalBytes: number
   /** A stall of the machine caused retransmissions, or something was lost: not to be counted with the others. */
   readonly isDirty: boolean
@@ -52,6 +54,7 @@ export async function measure(server: Server, stand: Stand, load: Load): Promise
     retransmissions: report.retransmissions,
     waiting: (after.waitedSeconds - before.waitedSeconds) / report.elapsedSeconds,
     stolen: stolen / report.elapsedSeconds,
+    generatorShare: report.cpuSeconds / report.elapsedSeconds,
     proportionalBytes: proportionalBytesOf(server.pid),
     isDirty: report.failed > 0 || report.retransmissions > retransmissionsMax * report.sent,
   }
@@ -119,6 +122,7 @@ export function medianRun(runs: readonly Run[]): Run | null {
     retransmissions: sum('retransmissions'),
     waiting: median('waiting'),
     stolen: median('stolen'),
+    generatorShare: median('generatorShare'),
     proportionalBytes: median('proportionalBytes'),
     isDirty: first.isDirty,
   }

@@ -14,7 +14,7 @@ export interface Options extends Session {
 }
 
 /** What can be asked for beside the scenarios. */
-export const otherSubjects = ['g', 'memory', 'idle'] as const
+export const otherSubjects = ['g', 'memory', 'idle', 'workers'] as const
 const usual = ['a', 'b', 'c', 'd', 'e', 'f']
 
 export function readOptions(argv: readonly string[]): Options {
@@ -22,7 +22,7 @@ export function readOptions(argv: readonly string[]): Options {
     .description('CPU per request of Viaduct and of Kamailio, the same scripts on the same machine in turn.')
     .argument(
       '[what]',
-      `any of ${scenarioNames.join(' ')} ${otherSubjects.join(' ')} with commas between them; \`all\`: everything but f0`,
+      `any of ${scenarioNames.join(' ')} ${otherSubjects.join(' ')} with commas between them; \`all\`: everything but f0 and w`,
       listOf(subject),
       usual,
     )
@@ -65,6 +65,7 @@ export function serverOptions(command: Command): Command {
       new Option('--engine <name>', 'Viaduct: what reads and writes UDP').choices(['dgram', 'native']),
     )
     .option('--checkout <directory>', 'Viaduct: another working tree, for before and after')
+    .option('--sources', 'Viaduct: what is in src/, without a build of it')
     .option('--node <options>', 'Viaduct: options of node, in one word with spaces', words, [])
 }
 
@@ -77,6 +78,7 @@ export function readTurns(given: OptionValues): Pick<Turns, 'stand' | 'settings'
       moderation: given['moderation'],
       engine: given['engine'],
       checkout: given['checkout'],
+      isCompiled: given['sources'] !== true,
       node: given['node'],
     },
   }

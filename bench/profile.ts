@@ -150,7 +150,12 @@ async function deoptimized(): Promise<void> {
 }
 
 async function withServer(node: readonly string[], work: (server: Server) => Promise<void>): Promise<void> {
-  const options = { ...settings, port: stand.serverPort, node: [...(settings.node ?? []), ...node] }
+  const options = {
+    ...settings,
+    isCompiled: false,
+    port: stand.serverPort,
+    node: [...(settings.node ?? []), ...node],
+  }
   const server = await Server.start('viaduct', subject, options)
   try {
     await settled()

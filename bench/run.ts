@@ -8,7 +8,8 @@ import { type Footprint, measureFootprint } from './memory.ts'
 import { readOptions } from './options.ts'
 import { scenario, scenarioNames } from './scenarios.ts'
 import { type Measured, measureScenario } from './session.ts'
-import { idleMarkdown, locationMarkdown, memoryMarkdown, scenarioMarkdown } from './table.ts'
+import { idleMarkdown, locationMarkdown, memoryMarkdown, scenarioMarkdown, workersMarkdown } from './table.ts'
+import { measureWorkers, type Throughput } from './workers.ts'
 
 /** `npm run bench`: measures, prints, and ends with 0 unless something could not be measured. README.md says how. */
 /** Threads of one server that wait for each other come to half of this; more is somebody else's doing. */
@@ -19,6 +20,7 @@ const measured: Measured[] = []
 const footprints: Footprint[] = []
 const idle: Idle[] = []
 const locations: LocationFigures[] = []
+const throughputs: Throughput[] = []
 const failures: string[] = []
 
 for (const subject of options.subjects) {
@@ -27,6 +29,7 @@ for (const subject of options.subjects) {
       measured.push(...(await measureScenario(scenario(subject), options, progress)))
     } else if (subject === 'memory') footprints.push(...(await measureFootprint(options, progress)))
     else if (subject === 'idle') idle.push(...(await measureIdle(options, progress)))
+    else if (subject === 'workers') throughputs.push(...(await measureWorkers(options, progress)))
     else locations.push(...(await measureLocation(options, progress)))
   } catch (error) {
     failures.push(`${subject}: ${error instanceof Error ? error.message : error}`)
@@ -42,6 +45,7 @@ const tables = [
   memoryMarkdown(footprints),
   idleMarkdown(idle),
   locationMarkdown(locations),
+  workersMarkdown(throughputs),
 ]
 console.log(tables.filter((table) => table !== '').join('\n\n'))
 for (const { scenario, rate, isClean } of comparisons) {
@@ -65,6 +69,7 @@ if (options.json !== null) {
     footprints,
     idle,
     locations,
+    throughputs,
     failures,
   }
   writeFileSync(options.json, `${JSON.stringify(document, null, 2)}\n`)

@@ -97,6 +97,14 @@ const scenarios: readonly Scenario[] = [
     defines: { EMPTY: '' },
     load: toServer,
   },
+  {
+    ...stateless,
+    name: 'w',
+    title: 'f with its statements twenty times, for several workers',
+    script: 'f',
+    defines: { TIMES: '20' },
+    load: toServer,
+  },
 ]
 
 /** The bars above are with wake-up moderation; without it, below saturation, nobody may be dearer than Kamailio. */

@@ -35,6 +35,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,7 +43,7 @@
 enum mode { MSG, OPT, CALL, REG, AUTH };
 static const char *const mode_names[] = {"msg", "opt", "call", "reg", "auth"};
 
-enum { SOCKETS_MAX = 64, BATCH = 64, QUEUE_MAX = 256, DATAGRAM_MAX = 4096, RETRIES = 4, CODES = 700 };
+enum { SOCKETS_MAX = 256, BATCH = 64, QUEUE_MAX = 256, DATAGRAM_MAX = 4096, RETRIES = 4, CODES = 700 };
 static const char domain[] = "bench.test", password[] = "secret";
 static const char text_body[] = /* 200 octets */
     "The quick brown fox jumps over the lazy dog. The quick brown fox jumps over the lazy dog. "
@@ -563,6 +564,12 @@ static int ascending(const void *left, const void *right) {
   return (a > b) - (a < b);
 }
 
+static double cpu_seconds(void) {
+  struct rusage used;
+  getrusage(RUSAGE_SELF, &used);
+  return used.ru_utime.tv_sec + used.ru_stime.tv_sec + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
 static void report(uint64_t nanoseconds) {
   uint32_t *latencies = malloc((requests + 1) * sizeof *latencies);
   long count = 0;
@@ -571,8 +578,8 @@ static void report(uint64_t nanoseconds) {
   qsort(latencies, count, sizeof *latencies, ascending);
   double seconds = nanoseconds / 1e9;
   printf("{\"sent\":%ld,\"ok\":%ld,\"failed\":%ld,\"retransmissions\":%ld,\"elapsedSeconds\":%.3f,"
-         "\"perSecond\":%.0f,",
-         sent, ok, failed, retransmitted, seconds, ok / seconds);
+         "\"cpuSeconds\":%.3f,\"perSecond\":%.0f,",
+         sent, ok, failed, retransmitted, seconds, cpu_seconds(), ok / seconds);
   printf("\"p50Microseconds\":%.1f,\"p99Microseconds\":%.1f,\"codes\":{",
          count ? latencies[count / 2] / 10.0 : 0, count ? latencies[count * 99 / 100] / 10.0 : 0);
   const char *comma = "";

@@ -3,6 +3,7 @@ import type { Idle } from './idle.ts'
 import { type LocationFigures, locationBars, lookedUp } from './location.ts'
 import type { Run } from './measurement.ts'
 import { type Footprint, footprintBar } from './memory.ts'
+import type { Throughput } from './workers.ts'
 
 /** What was found, as tables in Markdown: for a terminal, and for README.md. */
 const heads = [
@@ -119,6 +120,26 @@ export function locationMarkdown(figures: readonly LocationFigures[]): string {
     'its CPU s',
   ]
   return table([...heads, 'PSS MB after', 'found'], rows)
+}
+
+export function workersMarkdown(throughputs: readonly Throughput[]): string {
+  if (throughputs.length === 0) return ''
+  const rows = throughputs.map(({ scenario, server, workers, run, timesOne }) => [
+    scenario,
+    server,
+    workers,
+    Math.round(run.perSecond),
+    `**${timesOne.toFixed(2)}**`,
+    run.cpuMicroseconds.toFixed(1),
+    run.utilisation.toFixed(2),
+    run.generatorShare.toFixed(2),
+    latency(run),
+    run.lost,
+    run.retransmissions,
+  ])
+  const heads = ['scenario', 'server', 'workers', 'requests/s', 'times one', 'CPU µs a request']
+  const processors = ['processors: server', 'generator']
+  return table([...heads, ...processors, 'p50 / p99 ms', 'lost', 'retransmitted'], rows)
 }
 
 function against(value: number | undefined, kamailio: number | undefined, must: number): string {

@@ -5,7 +5,8 @@ import { compiled } from '../../bench/generator.ts'
 import { scenario, scenarioNames } from '../../bench/scenarios.ts'
 import type { ServerName } from '../../bench/server.ts'
 import { type Measured, measureScenario } from '../../bench/session.ts'
-import { scenarioMarkdown } from '../../bench/table.ts'
+import { scenarioMarkdown, workersMarkdown } from '../../bench/table.ts'
+import { measureWorkers, workerScenarios } from '../../bench/workers.ts'
 import { requireProgram } from './lab.ts'
 import { freePort } from './oracle.ts'
 
@@ -44,6 +45,19 @@ describe('npm run bench', { timeout: 60_000 }, () => {
       expect(run.userMicroseconds + run.systemMicroseconds).toBeCloseTo(run.cpuMicroseconds, 6)
       expect(run.p99Microseconds).toBeGreaterThanOrEqual(run.p50Microseconds)
     }
+  })
+
+  test('workers: requests a second with one and with two, for a heavy script and for one that forwards', async () => {
+    const turns = { servers: ['viaduct'], rounds: 1, amounts, stand, settings: { cpus, workers: 2 } } as const
+    const found = await measureWorkers({ ...turns, stand: { ...stand, callerSockets: 8 } }, () => {})
+    expect(found.map(({ scenario, workers }) => [scenario, workers])).toEqual(
+      workerScenarios.flatMap((name) => [1, 2].map((workers) => [name, workers])),
+    )
+    for (const { run, timesOne } of found) {
+      expect(run.lost).toBe(0)
+      expect(Math.min(run.perSecond, run.generatorShare, timesOne)).toBeGreaterThan(0)
+    }
+    expect(workersMarkdown(found)).toMatch(/^\| w \| viaduct \| 2 \| \d+ \| \*\*[\d.]+\*\* \|/m)
   })
 
   test('beside Kamailio: a ratio against a bar, in JSON and as a table', async () => {
