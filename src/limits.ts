@@ -72,6 +72,8 @@ export const limits = {
   expiredAtOnceMax: 500,
   /** Contacts of one address-of-record if max_contacts does not say less. */
   bindingsPerAorMax: 64,
+  /** Lists of methods (Allow) whose bits are remembered. */
+  methodListsMax: 64,
 
   learnedMax: 50_000,
   learnedPerFlowMax: 16,

@@ -7,7 +7,7 @@ import {
 } from '../../src/plugin/index.ts'
 import { type UlcRecord, ulcNote, ulcRecord } from '../usrloc/exports.ts'
 import { sameContact } from './matching.ts'
-import type { Registrar } from './save.ts'
+import type { Registrar } from './registrar.ts'
 
 /** Questions about bindings, and their removal: registered(), unregister(), reg_fetch_contacts(). */
 

@@ -12,7 +12,8 @@ import { fetchContacts, isRegistered, profiles, subjectUri, unregister } from '.
 import { delegate } from './delegation.ts'
 import type { RegistrarExports } from './exports.ts'
 import { lookup, lookupBranches, lookupToDestinationSet } from './lookup.ts'
-import { type PreparedReply, preparedNote, type Registrar, save, sendReply } from './save.ts'
+import type { Registrar } from './registrar.ts'
+import { type PreparedReply, preparedNote, save, sendReply } from './save.ts'
 import type { RegistrarSettings } from './settings.ts'
 
 const table = {

@@ -15,7 +15,7 @@ import {
 } from '../../src/plugin/index.ts'
 import { withoutBrackets } from './contact-header.ts'
 import { uriOfHop } from './extensions.ts'
-import type { Registrar } from './save.ts'
+import type { Registrar } from './registrar.ts'
 
 /**
  * lookup(): the bindings of an address-of-record become the target set (RFC 3261 §16.5). What nobody may send to

@@ -3,22 +3,15 @@ import {
   type Binding,
   type Change,
   canonicalAor,
-  type EditList,
-  flat,
   HeaderId,
   inOrder,
   type Location,
   mayReplace,
-  type PluginHost,
   parseUri,
   type RouteContext,
-  type SipMessage,
-  unescapeUser,
 } from '../../src/plugin/index.ts'
-import type { UsrlocExports } from '../usrloc/exports.ts'
 import { contactLine, plainContactLine } from './contact-header.ts'
 import {
-  methodBits,
   type RequestedContact,
   type RequestedContacts,
   readContacts,
@@ -26,32 +19,28 @@ import {
   readPlainContact,
 } from './contacts.ts'
 import { type Delegation, delegationOf } from './delegation.ts'
-import { lifetimeOf, type Terms } from './expires.ts'
+import { lifetimeOf } from './expires.ts'
 import { hasOption, readExtensions } from './extensions.ts'
 import {
   firstBinding,
   type GrantedContact,
   type Plan,
-  type PlanContext,
   planRegistration,
   planRemoval,
   type Registration,
   refreshedBinding,
 } from './plan.ts'
 import { type Refusal, refusals, retryAfterLine } from './refusal.ts'
+import { type Registrar, saveFlags } from './registrar.ts'
+import { editsOf, registrationOf, termsOf } from './registration.ts'
 import type { RegistrarSettings } from './settings.ts'
 
 /**
  * save(): RFC 3261 §10.3 for whatever request the script calls it on (Kamailio looks at no method either). The
  * 200 leaves when the store has the bindings; if the store refuses, 503 leaves instead, and nothing has changed.
+ *
+ * Hot: registerPlain() is what nearly every request needs, register() is everything.
  */
-const saveFlags = {
-  memoryOnly: 0x01,
-  noReply: 0x02,
-  keepOnlyThis: 0x04,
-  exactExpires: 0x08,
-  prepareReply: 0x10,
-} as const
 
 /** What save() did not send and reg_send_reply() sends. */
 export interface PreparedReply {
@@ -62,15 +51,6 @@ export interface PreparedReply {
 }
 
 export const preparedNote = 'registrar.reply'
-
-export interface Registrar {
-  readonly host: PluginHost
-  readonly usrloc: UsrlocExports
-  readonly settings: RegistrarSettings
-  readonly planning: PlanContext
-  onAccepted(rc: number): void
-  onRefused(refusal: Refusal): void
-}
 
 export function save(
   registrar: Registrar,
@@ -197,18 +177,6 @@ function registerPlain(
   }
 }
 
-function editsOf(context: RouteContext): EditList | null {
-  return context.hasEdits === false ? null : context.edits
-}
-
-function termsOf({ host, settings }: Registrar, context: RouteContext, flags: number): Terms {
-  return {
-    header: readExpiresHeader(context.message),
-    override: xavpNumber(context, settings.xavpCfg, 'expires'),
-    random: (flags & saveFlags.exactExpires) === 0 ? host.random : null,
-  }
-}
-
 /** What is registered: what the script names, or what To does. */
 function aorOf(context: RouteContext, uri: string | undefined, settings: RegistrarSettings): string | null {
   if (uri !== undefined && uri !== '') return canonicalAor(uri, settings.aorRules)
@@ -259,82 +227,6 @@ function listPlan(
     })
   }
   return planRegistration(existing, granted, registration, planning)
-}
-
-function registrationOf(
-  { host, settings }: Registrar,
-  context: RouteContext,
-  now: number,
-  flags: number,
-  aor: string,
-  path: readonly string[],
-  delegation: Delegation | undefined,
-): Registration | Refusal {
-  const { message, scope } = context
-  const cseq = message.cseq
-  if (cseq === null || message.callId === '') return refusals.noCSeq
-  const received = delegation === undefined ? receivedOf(context, settings, path) : ''
-  if (received.length > settings.contactLengthMax) return refusals.tooLong
-  return {
-    now,
-    aor,
-    callId: message.callId,
-    cseq: cseq.number,
-    userAgent: message.value(HeaderId.userAgent),
-    path,
-    received: flat(received),
-    socket: delegation === undefined ? socketOf(host, context, settings) : '',
-    methods: methodsOf(message),
-    flags: 0,
-    branchFlags: context.target.flags,
-    isDurable: (flags & saveFlags.memoryOnly) === 0,
-    keepOnlyThis: (flags & saveFlags.keepOnlyThis) !== 0,
-    origin: delegation === undefined ? 'registered' : 'delegated',
-    trust: delegation === undefined ? (scope.authenticated === null ? 'script' : 'digest') : 'delegate',
-    by: delegation?.principal ?? scope.authenticated?.user ?? '',
-    flowOf: delegation === undefined ? null : (contact) => delegation.flowOf(contact),
-    mayRemoveOthers: delegation?.mayRemove ?? true,
-    maxContacts:
-      delegation?.bindingsMax ??
-      xavpNumber(context, settings.xavpCfg, 'max_contacts') ??
-      settings.maxContacts,
-  }
-}
-
-/** Bits of all methods that Allow names; 0 without the header. */
-function methodsOf(request: SipMessage): number {
-  const index = request.first(HeaderId.allow)
-  if (index < 0) return 0
-  let bits = 0
-  for (let i = index; i >= 0; i = request.next(i)) bits |= methodBits(request.headerValue(i))
-  return bits
-}
-
-/** Only what the script had kept: fix_nated_register() in received_avp, or a trusted edge's Path, which escapes it. */
-function receivedOf(context: RouteContext, settings: RegistrarSettings, path: readonly string[]): string {
-  const avp = settings.receivedAvp?.read(context)
-  if (typeof avp === 'string' && avp !== '') return parseUri(avp) === null ? '' : avp
-  if (!settings.pathUseReceived || path.length === 0) return ''
-  const match = /;received=([^;>?]+)/i.exec(path[path.length - 1] ?? '')
-  const inner = match?.[1] === undefined ? '' : unescapeUser(match[1])
-  return parseUri(inner) === null ? '' : inner
-}
-
-function socketOf(host: PluginHost, context: RouteContext, settings: RegistrarSettings): string {
-  const forced = settings.xavpCfg === '' ? null : context.scope.xavps.get(settings.xavpCfg, 0, 'socket', 0)
-  if (typeof forced === 'string' && host.sockets.find(forced) !== null) return forced
-  if (settings.socketHeader !== '') {
-    const index = context.message.find(settings.socketHeader)
-    const label = index < 0 ? '' : context.message.headerValue(index)
-    if (label !== '' && host.sockets.find(label) !== null) return flat(label)
-  }
-  return context.flow.socket.label
-}
-
-function xavpNumber(context: RouteContext, root: string, key: string): number | null {
-  if (root === '') return null
-  const value = context.scope.xavps.get(root, 0, key, 0)
-  return typeof value === 'number' ? value : null
 }
 
 /** xavp_rcd: `$xavp(name=>ruid)`, `contact`, `expires` of each binding that was written. */

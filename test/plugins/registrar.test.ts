@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import registrar from '../../plugins/registrar/index.ts'
 import usrloc from '../../plugins/usrloc/index.ts'
-import type { Table } from '../../src/plugin/index.ts'
+import { limits, type Table } from '../../src/plugin/index.ts'
 import { memoryTable } from '../../src/store/memory.ts'
 import { createEdge, type Edge, type EdgeContext, requestText } from './edge.ts'
 
@@ -394,6 +394,23 @@ describe('questions', () => {
     await saved(register('a', '<sip:a@1.2.3.4>;methods="INVITE,ACK"'))
     expect(lookedUp('a', 'INVITE').rc).toBe(1)
     expect(lookedUp('a', 'MESSAGE')).toMatchObject({ rc: -2, uri: 'sip:a@50.170.158.149' })
+  })
+
+  test('what Allow lists is what it listed before, whatever others have sent meanwhile', async () => {
+    edge = await edgeWith({ method_filtering: 1 })
+    const takesInvite = async (user: string, allow: string) => {
+      await saved(register(user, '<sip:a@1.2.3.4>', { lines: [`Allow: ${allow}`] }))
+      return lookedUp(user, 'INVITE').rc
+    }
+    expect(await takesInvite('a', 'ACK, INVITE')).toBe(1)
+    expect(await takesInvite('b', 'ACK, BYE')).toBe(-2)
+    for (let i = 0; i < 2 * limits.methodListsMax; i++) {
+      expect(await takesInvite(`u${i}`, `${i % 2 === 0 ? 'INVITE' : 'BYE'}, X${i}`)).toBe(
+        i % 2 === 0 ? 1 : -2,
+      )
+    }
+    expect(await takesInvite('a', 'ACK, BYE')).toBe(-2)
+    expect(await takesInvite('b', 'ACK, INVITE')).toBe(1)
   })
 
   test('registered() and unregister()', async () => {
