@@ -276,20 +276,24 @@ export class Learner {
 
   /** Counts what lies in a table, whoever put it there: also what a restart brought back. */
   #follow(location: Location): void {
-    const stop = location.onChange((cause, binding, before) => {
-      const gone = cause === 'removed' || cause === 'expired'
-      if (before?.origin === 'learned' && before.flow !== null) {
-        this.bounds.forget(before, this.scopeOf(before.flow.flow))
-      }
-      if (binding.origin === 'learned' && binding.flow !== null) {
-        if (gone) this.bounds.forget(binding, this.scopeOf(binding.flow.flow))
-        else this.bounds.note(binding, this.scopeOf(binding.flow.flow))
-      }
-      if (gone) this.#moves.delete(binding.ruid)
-      if (cause === 'expired' && binding.origin === 'learned') this.#expired(binding)
-      if (!gone && (binding.origin === 'registered' || binding.origin === 'static'))
-        this.#yield(location, binding)
-    })
+    const stop = location.onChange(
+      (cause, binding, before) => {
+        const gone = cause === 'removed' || cause === 'expired'
+        if (before?.origin === 'learned' && before.flow !== null) {
+          this.bounds.forget(before, this.scopeOf(before.flow.flow))
+        }
+        if (binding.origin === 'learned' && binding.flow !== null) {
+          if (gone) this.bounds.forget(binding, this.scopeOf(binding.flow.flow))
+          else this.bounds.note(binding, this.scopeOf(binding.flow.flow))
+        }
+        if (gone) this.#moves.delete(binding.ruid)
+        if (cause === 'expired' && binding.origin === 'learned') this.#expired(binding)
+        if (!gone && (binding.origin === 'registered' || binding.origin === 'static'))
+          this.#yield(location, binding)
+      },
+      // What is refreshed has no learned bindings beside it.
+      () => {},
+    )
     this.#unsubscribe.push(stop)
     for (const binding of location.held()) {
       if (binding.origin === 'learned' && binding.flow !== null) {

@@ -73,11 +73,15 @@ export class Pinger {
     usrloc.onTable((location) => {
       for (const binding of location.held()) if (this.#isOurs(binding.ruid)) this.#follow(location, binding)
       this.#unseen.push({ location, mark: null })
-      const stop = location.onChange((cause, binding, _before, isElsewhere) => {
-        if (cause === 'removed' || cause === 'expired') this.#forget(binding.ruid)
-        else if (this.#isOurs(binding.ruid)) this.#follow(location, binding)
-        else if (!isElsewhere && this.#isPingable(binding)) this.#tell(location, binding.ruid)
-      })
+      const stop = location.onChange(
+        (cause, binding, _before, isElsewhere) => {
+          if (cause === 'removed' || cause === 'expired') this.#forget(binding.ruid)
+          else if (this.#isOurs(binding.ruid)) this.#follow(location, binding)
+          else if (!isElsewhere && this.#isPingable(binding)) this.#tell(location, binding.ruid)
+        },
+        // What is refreshed is followed since it was bound, or it is not to be pinged.
+        () => {},
+      )
       this.#unsubscribe.push(stop)
     })
     host.workers.onTold(topic, (value) => {
