@@ -126,7 +126,7 @@ static int64_t decimal(const Scan *it, int32_t from, int32_t to, int64_t max) {
 static bool scan_status_line(Scan *it, int32_t end) {
   const int32_t code = sizeof "SIP/2.0 " - 1, code_end = code + 3;
   if (code_end >= end || it->octets[code_end] != ' ') return false;
-  it->record[METHOD_END] = it->record[URI_START] = it->record[URI_END] = 0;
+  it->record[METHOD_END] = it->record[URI_START] = it->record[URI_END] = it->record[URI_HOST] = 0;
   it->record[STATUS_CODE] = decimal(it, code, code_end, 699);
   it->record[REASON_START] = code_end + 1;
   it->record[REASON_END] = end;
@@ -134,7 +134,7 @@ static bool scan_status_line(Scan *it, int32_t end) {
 }
 
 /* sip:[user@]host[:port][;params][?headers], no escapes looked at, no IPv6. The first @ ends the user. */
-static bool is_usual_uri(const Scan *it, int32_t start, int32_t end) {
+static bool scan_request_uri(Scan *it, int32_t start, int32_t end) {
   if (!STARTS_WITH(it, start, end, "sip:") || end - start > URI_BYTES_MAX) return false;
   if (find_class(it, NOT_IN_URI, start, end) != end) return false;
   const int32_t user = start + 4, at_sign = find(it, '@', user, end);
@@ -143,11 +143,15 @@ static bool is_usual_uri(const Scan *it, int32_t start, int32_t end) {
   if (at_sign == user || (at_sign != -1 && it->octets[user] == ':')) return false;
   int32_t position = skip_class(it, IN_HOST_OF_URI, host, end);
   if (position == host) return false;
+  it->record[URI_HOST_END] = position;
+  it->record[URI_PORT] = 0;
   if (position < end && it->octets[position] == ':') {
     const int32_t port = position + 1;
     while (++position < end && it->octets[position] >= '0' && it->octets[position] <= '9') continue;
-    if (decimal(it, port, position, 65535) < 1) return false;
+    it->record[URI_PORT] = decimal(it, port, position, 65535);
+    if (it->record[URI_PORT] < 1) return false;
   }
+  it->record[URI_HOST] = position == end ? host : 0;
   return position == end || it->octets[position] == ';' || it->octets[position] == '?';
 }
 
@@ -160,7 +164,7 @@ static bool scan_request_line(Scan *it, int32_t end) {
   it->record[URI_START] = uri;
   it->record[URI_END] = uri_end;
   it->record[STATUS_CODE] = it->record[REASON_START] = it->record[REASON_END] = 0;
-  return is_usual_uri(it, uri, uri_end);
+  return scan_request_uri(it, uri, uri_end);
 }
 
 static bool scan_start_line(Scan *it) {
@@ -296,7 +300,7 @@ static int32_t open_bracket(const Scan *it, int32_t start, int32_t end) {
   return find(it, '<', start, end);
 }
 
-static bool scan_address(const Scan *it, int32_t id, int32_t *tag) {
+static bool scan_address(const Scan *it, int32_t id, int32_t *tag, int32_t *place) {
   const int32_t *row = first(it, id);
   const int32_t end = row[ROW_VALUE_END], bracket = open_bracket(it, row[ROW_VALUE_START], end);
   if (bracket == -1) return false;
@@ -304,6 +308,8 @@ static bool scan_address(const Scan *it, int32_t id, int32_t *tag) {
   if (uri_end == -1 || scheme_end <= uri || scheme_end + 1 == uri_end) return false;
   if (is_white(it->octets[uri]) || is_white(it->octets[uri_end - 1])) return false;
   if (uri_end + 1 < end && it->octets[uri_end + 1] != ';') return false;
+  place[0] = uri;
+  place[1] = uri_end;
   scan_tag(it, uri_end + 2, end, tag);
   return true;
 }
@@ -419,8 +425,8 @@ bool scan_usual(const uint8_t *octets, size_t length, int32_t *record, const uin
   Scan scan = {octets, (int32_t)length, record}, *it = &scan;
   record[IS_USUAL] = length <= UINT16_MAX && scan_start_line(it) && scan_headers(it) &&
                      (record[SEEN] & MANDATORY) == MANDATORY && scan_body(it) && has_call_id(it) &&
-                     scan_cseq(it) && scan_address(it, FROM, record + FROM_TAG) &&
-                     scan_address(it, TO, record + TO_TAG) && scan_vias(it) &&
+                     scan_cseq(it) && scan_address(it, FROM, record + FROM_TAG, record + FROM_URI) &&
+                     scan_address(it, TO, record + TO_TAG, record + TO_URI) && scan_vias(it) &&
                      is_number(it, MAX_FORWARDS, 255) && is_number(it, EXPIRES, UINT32_MAX);
   record[IS_IDENTIFIED] = record[IS_USUAL] && identify(it, key);
   return record[IS_USUAL];

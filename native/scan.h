@@ -74,6 +74,15 @@ enum {
   IS_IDENTIFIED = SECOND_VIA + VIA_WORDS,
   IDENTITY_LOW,
   IDENTITY_HIGH,
+  /* Of a Request-URI without parameters and headers; a start of 0: parse it. */
+  URI_HOST,
+  URI_HOST_END,
+  URI_PORT,
+  /* Between the angle brackets of From and To. */
+  FROM_URI,
+  FROM_URI_END,
+  TO_URI,
+  TO_URI_END,
   SCAN_WORDS,
 };
 

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { limits } from '../limits.ts'
+import type { SipMessage } from '../sip/message.ts'
 import { asciiLower, parseUri, type Uri, uriParam } from '../sip/uri.ts'
 import { ipv4Bits } from '../transport/destinations.ts'
 import type { Flow, ListenSocket, SocketTable, TransportName } from '../transport/socket.ts'
@@ -20,8 +21,18 @@ export interface NextHop {
   readonly isLiteral: boolean
 }
 
-/** A negative number is Kamailio's code of what is wrong with the URI. */
-export function nextHopOf(target: Target): NextHop | number {
+/**
+ * A negative number is Kamailio's code of what is wrong with the URI. `request`, whose target it is: if it goes where it
+ * says, and no parameter says otherwise, the scan has found host and port already. To parse them took 6 % of a stateless relay.
+ */
+export function nextHopOf(target: Target, request?: SipMessage): NextHop | number {
+  if (request?.requestUri === target.uri && target.destinationUri === null && target.path.length === 0) {
+    const found = { host: '', port: 0, transport: 'udp' as const, isLiteral: false }
+    if (request.readRequestHost(found)) {
+      found.isLiteral = familyOf(found.host) !== 0
+      return found
+    }
+  }
   const text = target.destinationUri ?? firstHopOfPath(target.path) ?? target.uri
   if (text.length > limits.uriBytesMax) return relayErrors.badUri
   const uri = parseUri(text)

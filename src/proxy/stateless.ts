@@ -80,7 +80,7 @@ export class StatelessCore implements StatelessProxy {
     if (isLoop(request, digest, sockets)) return relayErrors.loop
     const forceRport = options?.forceRport === true
     if (target.flow !== null) return this.#send(request, flow, target, target.flow, edits, forceRport, digest)
-    const hop = nextHopOf(target)
+    const hop = nextHopOf(target, request)
     if (typeof hop === 'number') return hop
     const sendTo = (address: string, port: number, with_: EditList) => {
       const to = flowTo(sockets, address, port, hop.transport, target.socket, flow.socket)

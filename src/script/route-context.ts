@@ -4,8 +4,6 @@ import type { RouteContext } from '../plugin/route-context.ts'
 import type { Branch, ReplyOptions, ResponseContext } from '../proxy/proxy.ts'
 import { createTarget, type Target } from '../proxy/target.ts'
 import { createEditList, type EditList } from '../sip/edit.ts'
-import { HeaderId } from '../sip/header-id.ts'
-import { readUriOf } from '../sip/headers/name-addr.ts'
 import type { SipMessage } from '../sip/message.ts'
 import { isFault, scanMessage } from '../sip/scan.ts'
 import { parseUri, type Uri } from '../sip/uri.ts'
@@ -118,13 +116,13 @@ export class ScriptRun implements RouteContext {
    */
   get fromUri(): Uri | null {
     if (this.#addressed !== this.message) this.#forgetAddresses()
-    if (this.#fromUri === undefined) this.#fromUri = uriIn(this.message, HeaderId.from)
+    if (this.#fromUri === undefined) this.#fromUri = this.message.readFromUri()
     return this.#fromUri
   }
 
   get toUri(): Uri | null {
     if (this.#addressed !== this.message) this.#forgetAddresses()
-    if (this.#toUri === undefined) this.#toUri = uriIn(this.message, HeaderId.to)
+    if (this.#toUri === undefined) this.#toUri = this.message.readToUri()
     return this.#toUri
   }
 
@@ -264,12 +262,6 @@ export interface ScriptProblem {
   readonly info: string
   readonly statusCode: number
   readonly reason: string
-}
-
-function uriIn(message: SipMessage, id: HeaderId): Uri | null {
-  const index = message.first(id)
-  if (index < 0) return null
-  return readUriOf(message.text, message.headerValueStart(index), message.headerValueEnd(index))
 }
 
 function headersOnly(headers: string | undefined): ReplyOptions | undefined {

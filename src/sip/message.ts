@@ -3,7 +3,8 @@ import type { HeaderId, HeaderName } from './header-id.ts'
 import type { CSeq } from './headers/cseq.ts'
 import type { NameAddr } from './headers/name-addr.ts'
 import type { Via } from './headers/via.ts'
-import type { Identity } from './scan-record.ts'
+import type { HostPort, Identity } from './scan-record.ts'
+import type { Uri } from './uri.ts'
 
 /**
  * One SIP message (RFC 3261 §7) as a view over its octets: `text` has one Latin-1 character per octet, and
@@ -68,11 +69,16 @@ export interface SipMessage {
   vias(): readonly Via[]
   readonly from: NameAddr | null
   readonly to: NameAddr | null
+  /** The URIs of both, without anything else of the value; null if one cannot be read. Parsed at each call. */
+  readFromUri(): Uri | null
+  readToUri(): Uri | null
   readonly callId: string
   readonly cseq: CSeq | null
   /** The tag parameter of From and To, '' if absent. */
   readonly fromTag: string
   readonly toTag: string
+  /** Where the Request-URI says to go, as far as the transport has found out on the way. False: parse it. */
+  readRequestHost(into: HostPort): boolean
   /** What the transport has found out on the way, if it was asked to: Transport.identifyBy(). False if it has not. */
   readIdentity(into: Identity): boolean
   /** The body as Latin-1 text, '' if there is none. */

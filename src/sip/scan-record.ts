@@ -1,6 +1,8 @@
 import type { CSeq } from './headers/cseq.ts'
 import { recordedVia, type Via } from './headers/via.ts'
 import { methodAt } from './method.ts'
+import type { Uri } from './uri.ts'
+import { readUriIn } from './uri-parse.ts'
 
 /**
  * What native/scan.c says of a usual message: the table of its headers (header-table.ts), and beside it what the scan
@@ -35,8 +37,13 @@ const secondViaAt = 387
 const isIdentifiedAt = 403
 const identityLowAt = 404
 const identityHighAt = 405
+const uriHostAt = 406
+const uriHostEndAt = 407
+const uriPortAt = 408
+const fromUriAt = 409
+const toUriAt = 411
 /** Int32 words of a record. */
-export const scanRecordWords = 406
+export const scanRecordWords = 413
 
 /** What a record says at once; the rest when it is asked for. */
 interface ScannedOffsets {
@@ -104,6 +111,31 @@ export function recordedSecondVia(record: ScanRecord, text: string): Via | null 
   const start = record[secondViaAt] as number
   if (start === 0) return null
   return start === -1 ? undefined : recordedVia(text, record, secondViaAt)
+}
+
+export function recordedFromUri(record: ScanRecord, text: string): Uri | null {
+  return readUriIn(text, record[fromUriAt] as number, record[fromUriAt + 1] as number)
+}
+
+export function recordedToUri(record: ScanRecord, text: string): Uri | null {
+  return readUriIn(text, record[toUriAt] as number, record[toUriAt + 1] as number)
+}
+
+/** Host and port of a `sip:` URI that has nothing after them. */
+export interface HostPort {
+  /** A name or an IPv4 address. */
+  host: string
+  /** 0 if absent. */
+  port: number
+}
+
+/** False if the Request-URI is of another kind, and has to be parsed. */
+export function readRequestHost(record: ScanRecord, text: string, into: HostPort): boolean {
+  const start = record[uriHostAt] as number
+  if (start === 0) return false
+  into.host = text.slice(start, record[uriHostEndAt] as number)
+  into.port = record[uriPortAt] as number
+  return true
 }
 
 /**

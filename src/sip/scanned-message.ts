@@ -3,21 +3,26 @@ import { skipLws } from './bytes.ts'
 import { HeaderId } from './header-id.ts'
 import { HeaderTable } from './header-table.ts'
 import { type CSeq, readCSeq } from './headers/cseq.ts'
-import { type NameAddr, paramOf, readNameAddr, readTag } from './headers/name-addr.ts'
+import { type NameAddr, paramOf, readNameAddr, readTag, readUriOf } from './headers/name-addr.ts'
 import { endOfVia, readVia, type Via } from './headers/via.ts'
 import type { SipMessage } from './message.ts'
 import { methodAt, methodMask } from './method.ts'
 import {
+  type HostPort,
   type Identity,
   readIdentity,
   readOffsets,
+  readRequestHost,
   recordedCSeq,
   recordedFromTag,
+  recordedFromUri,
   recordedSecondVia,
   recordedTopmostVia,
   recordedToTag,
+  recordedToUri,
   type ScanRecord,
 } from './scan-record.ts'
+import type { Uri } from './uri.ts'
 
 /**
  * The message behind the interface: its start line, the table of its header lines, and what was decoded of them so
@@ -133,6 +138,24 @@ export class ScannedMessage extends HeaderTable implements SipMessage {
     const index = this.first(id)
     if (index === -1) return null
     return readNameAddr(this.text, this.headerValueStart(index), this.headerValueEnd(index))
+  }
+
+  readFromUri(): Uri | null {
+    return this.record === null ? this.readUri(HeaderId.from) : recordedFromUri(this.record, this.text)
+  }
+
+  readToUri(): Uri | null {
+    return this.record === null ? this.readUri(HeaderId.to) : recordedToUri(this.record, this.text)
+  }
+
+  private readUri(id: HeaderId): Uri | null {
+    const index = this.first(id)
+    if (index === -1) return null
+    return readUriOf(this.text, this.headerValueStart(index), this.headerValueEnd(index))
+  }
+
+  readRequestHost(into: HostPort): boolean {
+    return this.record !== null && readRequestHost(this.record, this.text, into)
   }
 
   get callId(): string {

@@ -8,6 +8,7 @@ import { withdrawRecords } from '../../src/sip/header-table.ts'
 import type { SipMessage } from '../../src/sip/message.ts'
 import { isFault, scanMessage, scannedMessage } from '../../src/sip/scan.ts'
 import { type Identity, isUsual, scanRecordWords } from '../../src/sip/scan-record.ts'
+import { parseUri } from '../../src/sip/uri.ts'
 import { loadNativeAddon } from '../../src/transport/native-addon.ts'
 import { mutate, mutation } from '../property/hostile-text.ts'
 import { debris, octets, request } from '../property/message-text.ts'
@@ -44,6 +45,7 @@ function answers(message: SipMessage): unknown {
     ...{ isRequest, statusCode, requestUriStart, requestUriEnd, headersStart, headersEnd },
     ...{ bodyStart, bodyEnd, headerCount, fault, vias, cseq, fromTag, toTag },
     ...{ method, methodMask, requestUri, reasonPhrase, from, to, callId, body },
+    uris: [message.readFromUri(), message.readToUri()],
     firsts: Object.values(HeaderId).map((id) => message.first(id)),
     rows: Array.from({ length: headerCount }, (_, index) => [
       message.headerId(index),
@@ -82,6 +84,16 @@ function agreesAboutIdentity(usual: SipMessage, plain: SipMessage): void {
   if (isIdentified) expect(identity).toEqual(identityOf(plain))
 }
 
+/** Host and port of the Request-URI, of those that have nothing after them. */
+function agreesAboutHost(usual: SipMessage, plain: SipMessage): void {
+  const found = { host: '', port: -1 }
+  const { isRequest, requestUri } = plain
+  const hostPort = requestUri.slice(requestUri.indexOf('@') + 1)
+  const isBare = isRequest && !/[;?]/.test(hostPort)
+  expect(usual.readRequestHost(found)).toBe(isBare)
+  if (isBare) expect(parseUri(requestUri)).toMatchObject({ ...found, params: '', headers: '' })
+}
+
 /** True if it is usual. */
 function agrees(text: string): boolean {
   if (!scanNatively(text)) return false
@@ -91,6 +103,7 @@ function agrees(text: string): boolean {
   expect(plain.fault).toBeNull()
   expect(answers(scannedMessage(text, record))).toEqual(expected)
   agreesAboutIdentity(scannedMessage(text, record), plain)
+  agreesAboutHost(scannedMessage(text, record), plain)
   const late = scannedMessage(text, record)
   withdrawRecords()
   record.fill(-7)
