@@ -1,13 +1,7 @@
 import { hash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { silentLog } from '../../src/runtime/log.ts'
-import { systemRandom } from '../../src/runtime/random.ts'
-import { startServer } from '../../src/server.ts'
-import { memoryStore } from '../../src/store/memory.ts'
-import { createListenSocket } from '../../src/transport/sockets.ts'
-import type { Network, TransportHandler } from '../../src/transport/transport.ts'
+import { startRouter } from './answering-router.ts'
 
 /**
  * Scenario d without a network: REGISTER, 401, REGISTER with the answer, 200, for one of 10,000 users after the other.
@@ -18,7 +12,7 @@ const users = 10_000
 const domain = '127.0.0.1:5060'
 
 test('registration with digest', async ({ bench }) => {
-  const router = await startRouter()
+  const router = await startRouter({ path: fileURLToPath(new URL('../scripts/d.cfg', import.meta.url)) })
   let count = 0
 
   await bench.compare(
@@ -42,48 +36,6 @@ test('registration with digest', async ({ bench }) => {
   )
   await router.stop()
 })
-
-/** A router whose network is this process: what is delivered is answered before the call returns. */
-async function startRouter() {
-  let handler: TransportHandler | null = null
-  let sent = ''
-  const socket = createListenSocket({ transport: 'udp', address: '127.0.0.1', port: 5060 }, 0, 5060)
-  const network: Network = {
-    open(_requests, given) {
-      handler = given
-      return Promise.resolve({
-        sockets: [socket],
-        send(_socket: unknown, text: string) {
-          sent = text
-        },
-        close: () => Promise.resolve(),
-      })
-    },
-    resolve: () => Promise.resolve([]),
-    interfaceAddresses: () => ['127.0.0.1'],
-  }
-  const server = await startServer({
-    script: { path: fileURLToPath(new URL('../scripts/d.cfg', import.meta.url)) },
-    network,
-    clock: systemClock(),
-    random: systemRandom(),
-    log: silentLog,
-    store: memoryStore(),
-    defines: new Map([
-      ['PORT', '5060'],
-      ['CHILDREN', '1'],
-    ]),
-  })
-  return {
-    answerTo(text: string): string {
-      const flow = { socket, address: '127.0.0.1', port: 5071 }
-      sent = ''
-      handler?.onDatagrams({ count: 1, text: () => text, flow: () => flow })
-      return sent
-    },
-    stop: () => server.stop(),
-  }
-}
 
 function userOf(count: number): string {
   return `u${String(count % users).padStart(7, '0')}`
