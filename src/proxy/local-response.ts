@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { hexOf } from '../runtime/sip-hash.ts'
 import { buildResponse } from '../sip/build.ts'
+import { flat } from '../sip/bytes.ts'
 import type { SipMessage } from '../sip/message.ts'
 import type { Flow, SocketTable } from '../transport/socket.ts'
 import { answeredVia } from '../transport/via.ts'
@@ -16,6 +17,8 @@ export class LocalResponses {
   readonly #settings: ProxySettings
   #statelessPrefix = ''
   #statefulPrefix = ''
+  #serverHeader = ''
+  #server = ''
 
   constructor(sockets: SocketTable, settings: ProxySettings) {
     this.#sockets = sockets
@@ -43,18 +46,26 @@ export class LocalResponses {
     options: ReplyOptions | undefined,
     forceRport: boolean,
   ): string {
-    const { serverHeader } = this.#settings
-    const server = serverHeader === '' ? '' : `${serverHeader}\r\n`
     const body = options?.body ?? ''
     const type =
       body === '' || options?.contentType === undefined ? '' : `Content-Type: ${options.contentType}\r\n`
     return buildResponse(request, statusCode, reason, {
       toTag: statusCode === 100 ? '' : tag,
-      headers: wholeLines(options?.headers ?? '') + type + server,
+      headers: wholeLines(options?.headers ?? '') + type + this.#serverLine(),
       copyRecordRoute: statusCode > 100 && statusCode < 300,
       topmostVia: answeredVia(request, flow, forceRport),
       body,
     })
+  }
+
+  /** The setting with its line end; '' if there is none. */
+  #serverLine(): string {
+    const { serverHeader } = this.#settings
+    if (serverHeader !== this.#serverHeader) {
+      this.#serverHeader = serverHeader
+      this.#server = serverHeader === '' ? '' : flat(`${serverHeader}\r\n`)
+    }
+    return this.#server
   }
 
   #prefix(purpose: string): string {

@@ -1,4 +1,4 @@
-import { trimLws } from './bytes.ts'
+import { flat, trimLws } from './bytes.ts'
 import { HeaderId } from './header-id.ts'
 import { endOfVia } from './headers/via.ts'
 import type { SipMessage } from './message.ts'
@@ -27,7 +27,7 @@ export function buildResponse(
   options: ResponseOptions,
 ): string {
   return (
-    `SIP/2.0 ${statusCode} ${reasonPhrase}\r\n` +
+    statusLine(statusCode, reasonPhrase) +
     viaLines(request, options.topmostVia) +
     (options.copyRecordRoute === true ? allLines(request, HeaderId.recordRoute) : '') +
     dialogLines(request, options.toTag) +
@@ -35,6 +35,26 @@ export function buildResponse(
     contentOf(options.body, options.contentType)
   )
 }
+
+/**
+ * Hot: kept with the phrase that the code had last, whole. A response is made of pieces, and is made one run of octets
+ * when it is written: each piece less saves 15 ns.
+ */
+function statusLine(statusCode: number, reasonPhrase: string): string {
+  const known = statusLines[statusCode]
+  if (known !== undefined && known.reasonPhrase === reasonPhrase) return known.line
+  const line = flat(`SIP/2.0 ${statusCode} ${reasonPhrase}\r\n`)
+  if (statusCode > 0 && statusCode < statusLinesMax) {
+    statusLines[statusCode] = { reasonPhrase: flat(reasonPhrase), line }
+  }
+  return line
+}
+
+/** By status code, of which there are no more. */
+const statusLinesMax = 700
+const statusLines = new Array<{ reasonPhrase: string; line: string } | undefined>(statusLinesMax).fill(
+  undefined,
+)
 
 export interface RequestOptions {
   method: string
