@@ -1,6 +1,6 @@
 /*
  * What digest authentication does with octets: reads credentials, signs nonces, and computes MD5. Texts and numbers stand
- * in the memory that digest.h describes.
+ * in memory that JavaScript fills and reads.
  *
  * JavaScript takes 3.5 us for an answer (credentials 1.3, nonce 0.7, MD5 1.1, who uses it 0.4), and this 0.9.
  */

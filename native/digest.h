@@ -1,7 +1,7 @@
 /*
  * Digest authentication as nearly all do it: MD5, with or without qop=auth. What of it is work on octets is done here, in
- * memory that both sides see; what it means is plugins/auth/authenticator.ts's to say. plugins/auth/digest-memory.ts has
- * the same numbers.
+ * memory that both sides see; what it means is plugins/auth/authenticator.ts's to say. What stands where is in digest.c;
+ * plugins/auth/digest-memory.ts has the same numbers.
  *
  * credentials.ts, nonce.ts and digest.ts stay the one definition: an answer that is not written as nearly all write it, or
  * that says something else, is not usual, and they look at it. That both agree is a law: test/plugins/auth-native.test.ts.

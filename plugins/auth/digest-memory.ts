@@ -8,7 +8,7 @@ import type { UserTag } from './nonce-uses.ts'
  * in memory that both sides see. 3 microseconds of an authenticated request, and 0.5 of a challenge, less than the
  * same in JavaScript, which stays for whatever is not usual, does not fit, or has no addon.
  *
- * Hot. The numbers are those of native/digest.h; a law compares what they lead to with what JavaScript finds
+ * Hot. The numbers are those of native/digest.c; a law compares what they lead to with what JavaScript finds
  * (test/plugins/auth-native.test.ts).
  *
  * As an answer it is the one that was read last: good until the next is read.
