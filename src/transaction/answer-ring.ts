@@ -152,8 +152,10 @@ export class AnswerRing {
     return 0
   }
 
+  /** Hot: an array that is asked for its element -1 looks for a property of that name, which takes 150 ns. */
   #chunkAt(place: number): Chunk | undefined {
-    return this.#chunks[Math.floor(place / stride) - this.#firstNumber]
+    const index = Math.floor(place / stride) - this.#firstNumber
+    return index < 0 ? undefined : this.#chunks[index]
   }
 
   /** The youngest chunk, or a new one if it is full. */

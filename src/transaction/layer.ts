@@ -3,7 +3,6 @@ import type { Clock, Timer } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Counter, createMetrics, type Metrics } from '../runtime/metrics.ts'
 import type { Random } from '../runtime/random.ts'
-import { hexOf } from '../runtime/sip-hash.ts'
 import type { SipMessage } from '../sip/message.ts'
 import { isFault, scanMessage } from '../sip/scan.ts'
 import type { Flow, ListenSocket } from '../transport/socket.ts'
@@ -277,7 +276,7 @@ class Layer implements TransactionLayer, TransactionServices {
     if (answer === null) return
     this.#fingerprint.readDialog(request)
     const { socket, address, port } = answer
-    this.#remember({ text: hexOf(hash) + hexOf(check), socket, address, port }, 64 * this.timers.t1)
+    this.#remember({ text: octetsOf(hash) + octetsOf(check), socket, address, port }, 64 * this.timers.t1)
   }
 
   serverEnded(server: LiveServer): void {
@@ -335,7 +334,7 @@ class Layer implements TransactionLayer, TransactionServices {
     const accepted = this.#recall()
     if (accepted === null) return null
     const hash = wordAt(accepted.text, 0)
-    const check = wordAt(accepted.text, 8)
+    const check = wordAt(accepted.text, 4)
     for (let at = this.#servers.first(hash); at !== null; at = at.tableNext) {
       if (at.hash === hash && at.check === check) return at
     }
@@ -433,9 +432,16 @@ const nobody: ClientTransactionUser = {
   onTransportError() {},
 }
 
-/** What hexOf() wrote. */
+/** 32 bits as four octets of text. */
+function octetsOf(word: number): string {
+  return String.fromCharCode(word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255)
+}
+
+/** What octetsOf() wrote. */
 function wordAt(text: string, start: number): number {
-  return Number.parseInt(text.slice(start, start + 8), 16) | 0
+  let word = 0
+  for (let i = start; i < start + 4; i++) word = (word << 8) | text.charCodeAt(i)
+  return word
 }
 
 function methodOf(text: string): string {
