@@ -32,10 +32,6 @@ export class Forking {
     this.#legs?.started(this.#context.services.settings.failureReplyMode)
   }
 
-  get #leg(): number {
-    return this.#legs === null ? 0 : this.#legs.current
-  }
-
   /** How many left or wait, else the last of relayErrors. What does not fit into branchesMax is left out. */
   start(targets: readonly Target[], edits: EditList): number {
     const { log, settings } = this.#context.services
@@ -48,7 +44,7 @@ export class Forking {
   /** A copy whose responses count for nothing; its index is none that a branch can have. */
   replicate(target: Target, edits: EditList): boolean {
     const index = limits.branchesSettableMax + this.branches.length
-    const branch = new ProxyBranch(this.#context, index, copyTarget(target), edits, this.#leg, 0, -1)
+    const branch = new ProxyBranch(this.#context, index, copyTarget(target), edits, this.#currentLeg(), 0, -1)
     branch.isReplica = true
     return depart(this.#context, branch) === 0
   }
@@ -56,6 +52,10 @@ export class Forking {
   /** The branch is final: others may have its part of the breadth. */
   ended(branch: ProxyBranch): void {
     this.#breadth?.giveBack(branch.breadth)
+  }
+
+  #currentLeg(): number {
+    return this.#legs === null ? 0 : this.#legs.current
   }
 
   #startAll(targets: readonly Target[], edits: EditList): number {
@@ -70,7 +70,15 @@ export class Forking {
     for (const target of targets) {
       const own = context.branchRoute === null ? edits : edits.clone()
       const index = this.branches.length
-      const branch = new ProxyBranch(context, index, copyTarget(target), own, this.#leg, share, stated)
+      const branch = new ProxyBranch(
+        context,
+        index,
+        copyTarget(target),
+        own,
+        this.#currentLeg(),
+        share,
+        stated,
+      )
       this.branches.push(branch)
       this.#breadth.take(share)
       const outcome = this.#startOne(branch, own)

@@ -130,17 +130,18 @@ class Planning {
     this.#sockets = sockets
   }
 
-  get #left(): number {
+  /** Methods and no accessors: a private accessor is a call into V8 each time. */
+  #left(): number {
     return this.#routes.length - this.#consumed - (this.#dropsLast ? 1 : 0)
   }
 
-  get #top(): RouteValue | undefined {
-    return this.#left > 0 ? this.#routes[this.#consumed] : undefined
+  #top(): RouteValue | undefined {
+    return this.#left() > 0 ? this.#routes[this.#consumed] : undefined
   }
 
   /** The previous hop put the next one into the Request-URI, which is us; the real one is the last Route. */
   fixStrict(): void {
-    const top = this.#top
+    const top = this.#top()
     if (top === undefined) return
     if (!isLoose(top.uri)) {
       this.#requestUri = writeUri(top.uri)
@@ -155,10 +156,10 @@ class Planning {
 
   /** §16.4: our own value goes; with double Record-Route both of them. */
   consumeOurs(): void {
-    const own = this.#top
+    const own = this.#top()
     if (own === undefined || !isOurs(own.uri, this.#sockets)) return
     this.#consumed++
-    const twin = this.#top
+    const twin = this.#top()
     if (twin === undefined || uriParam(own.uri, 'r2') === null || uriParam(twin.uri, 'r2') === null) return
     if (!isOurs(twin.uri, this.#sockets)) return
     this.#consumed++
@@ -166,7 +167,7 @@ class Planning {
   }
 
   finish(currentUri: string, isPreloaded: boolean, first: RouteValue): RoutePlan {
-    const next = this.#top
+    const next = this.#top()
     const isStrictFixed = this.#requestUri !== null
     const isOnlyUs = next === undefined && this.#consumed > 0
     let appended = ''
