@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes, randomFillSync, randomInt } from 'node:crypto'
 
 /** Unguessable numbers: branches, tags, nonces. Tests seed it (src/testing/random.ts). */
 export interface Random {
@@ -13,6 +13,8 @@ export interface Random {
 export function systemRandom(): Random {
   let pool = randomBytes(0)
   let position = 0
+  /** Room for what becomes digits: branches are bought in blocks of 8 KB, and memory for each cost half of that. */
+  let digitOctets = Buffer.alloc(0)
   return {
     bytes(length) {
       if (length > poolOctets) return randomBytes(length)
@@ -23,7 +25,10 @@ export function systemRandom(): Random {
       position += length
       return Uint8Array.prototype.slice.call(pool, position - length, position)
     },
-    hex: (length) => randomBytes(length).toString('hex'),
+    hex(length) {
+      if (length > digitOctets.length) digitOctets = Buffer.allocUnsafeSlow(length)
+      return randomFillSync(digitOctets, 0, length).toString('hex', 0, length)
+    },
     integer: (below) => randomInt(below),
   }
 }

@@ -23,3 +23,13 @@ test('what was given out is the caller\u2019s own', () => {
   new Uint8Array(random.bytes(7).buffer).fill(0)
   expect(hexOf(first)).toBe(before)
 })
+
+test('digits are of the length that was asked for, and never the same', () => {
+  const random = systemRandom()
+  const given = [16, 8_192, 16, 1, 16].map((length) => {
+    const digits = random.hex(length)
+    expect(digits).toMatch(new RegExp(`^[0-9a-f]{${2 * length}}$`))
+    return digits
+  })
+  expect(new Set(given.map((digits) => digits.slice(0, 32))).size).toBe(5)
+})
