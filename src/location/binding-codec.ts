@@ -151,7 +151,8 @@ export class BindingWriter {
     this.#number(cseq)
     const modified = Math.round(modifiedAt + shift)
     this.#signed(modified, modifiedOctetsMin)
-    if (Number.isFinite(expiresAt)) this.#signed(Math.round(expiresAt + shift) - modified)
+    // Rounded down: a lifetime that is told right afterwards is no second longer than what was granted.
+    if (Number.isFinite(expiresAt)) this.#signed(Math.floor(expiresAt + shift) - modified)
   }
 
   #texts(text: string): void {

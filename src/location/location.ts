@@ -390,7 +390,8 @@ function isSame(a: Binding | null, b: Binding | null): boolean {
     a.contact === b.contact &&
     a.callId === b.callId &&
     a.cseq === b.cseq &&
-    Math.round(a.expiresAt) === Math.round(b.expiresAt)
+    // To the millisecond, which is what is kept; what never expires is no number of them.
+    (a.expiresAt === b.expiresAt || Math.abs(a.expiresAt - b.expiresAt) <= 1)
   )
 }
 

@@ -141,7 +141,7 @@ export class RecordRefresh {
     if (!fits(after.cseq, cseqEnd - this.#cseqAt)) return false
     if (!fits(unsigned(modified), modifiedEnd - cseqEnd)) return false
     if ((this.#bits & isPermanent) === 0) {
-      const lifetime = unsigned(Math.round(after.expiresAt + shift) - modified)
+      const lifetime = unsigned(Math.floor(after.expiresAt + shift) - modified)
       const end = endOfNumber(bytes, modifiedEnd)
       if (!fits(lifetime, end - modifiedEnd)) return false
       put(bytes, modifiedEnd, end, lifetime)

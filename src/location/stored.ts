@@ -62,7 +62,7 @@ export function storedForm(binding: Binding, time: StoreTime): StoredBinding {
     regId: binding.regId,
     flags: binding.flags,
     branchFlags: binding.branchFlags,
-    expires: Number.isFinite(binding.expiresAt) ? Math.round(binding.expiresAt + shift) : 0,
+    expires: Number.isFinite(binding.expiresAt) ? Math.floor(binding.expiresAt + shift) : 0,
     modified: Math.round(binding.modifiedAt + shift),
     flow: binding.flow === null ? null : storedFlow(binding.flow, shift),
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Binding, createBinding } from '../../src/location/binding.ts'
+import { type Binding, createBinding, remainingSeconds } from '../../src/location/binding.ts'
 import {
   BindingReader,
   BindingWriter,
@@ -45,6 +45,16 @@ describe('what is read is what was written', () => {
     writer.finish(bytes, 0)
     const [back] = new BindingReader(noSharedTexts).read(bytes, 0, bytes.length, 'aor', hash, 1_004_000)
     expect(back).toMatchObject({ expiresAt: 1_000, modifiedAt: -3_000 })
+  })
+
+  test('what is left of a lifetime in the same millisecond is what was granted', () => {
+    for (const now of [1_000, 1_000.4, 1_000.6, 1_000.999]) {
+      const times = { modifiedAt: now, expiresAt: now + 3_600_000 }
+      const binding = createBinding({ aor: 'aor', ruid: 'r', contact: 'c', ...times })
+      const [back = binding] = roundTrip([binding], noSharedTexts, 0)
+      expect(back).not.toBe(binding)
+      expect(remainingSeconds(back, now), String(now)).toBe(3_600)
+    }
   })
 })
 
