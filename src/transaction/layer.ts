@@ -7,13 +7,13 @@ import type { SipMessage } from '../sip/message.ts'
 import { isFault, scanMessage } from '../sip/scan.ts'
 import type { Flow, ListenSocket } from '../transport/socket.ts'
 import type { Actions } from './actions.ts'
-import { type Answer, AnswerRing } from './answer-ring.ts'
+import type { Answer } from './answer-ring.ts'
 import { branchSource } from './branch.ts'
 import { LiveClient } from './client-transaction.ts'
 import { branchHash, Fingerprint, isSameTransaction, oldKey, serverKey } from './matching.ts'
 import { LiveServer } from './server-transaction.ts'
 import type { TimedTransaction, TransactionServices } from './services.ts'
-import { SettledServer } from './settled-server.ts'
+import { Settled } from './settled.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import {
   type ClientOptions,
@@ -78,10 +78,8 @@ class Layer implements TransactionLayer, TransactionServices {
   /** CANCELs have the branch of what they cancel (RFC 3261 §9.1). */
   readonly #cancels = new Map<string, LiveClient>()
   readonly #pending = new Set<string>()
-  /** Requests that have their final answer and no transaction any more (matching.ts). */
-  readonly #answered: AnswerRing
-  /** Of INVITEs that were answered with 2xx: the dialog, for their ACK, and the branches whose 2xx may come again. */
-  readonly #accepted: AnswerRing
+  /** Requests that have their final answer and no transaction any more. */
+  readonly #settled: Settled
   onFurtherSuccess: TransactionLayer['onFurtherSuccess'] = () => {}
   readonly #fingerprint: Fingerprint
   readonly #failedFlows = new Map<string, string>()
@@ -105,11 +103,7 @@ class Layer implements TransactionLayer, TransactionServices {
     this.wheel = new TimerWheel(options.clock, (transaction, now) => transaction.expired(now))
     this.#log = options.log ?? null
     this.#transactionsMax = options.transactionsMax ?? limits.transactionsMax
-    // A host that has room for few transactions has not much for answers either.
-    const answeredBytes = (this.#transactionsMax * limits.transactionBytes) / 4
-    const answeredBytesMax = Math.min(answeredBytes, limits.answeredBytesMax)
-    this.#answered = new AnswerRing(options.clock, answeredBytesMax)
-    this.#accepted = new AnswerRing(options.clock, answeredBytesMax / 2)
+    this.#settled = new Settled(options.clock, this.#fingerprint, this.#transactionsMax)
     const metrics = options.metrics ?? createMetrics()
     this.#absorbed = metrics.counter(
       'viaduct_retransmissions_received_total',
@@ -140,12 +134,12 @@ class Layer implements TransactionLayer, TransactionServices {
   }
 
   get answeredCount(): number {
-    return this.#answered.size
+    return this.#settled.count
   }
 
   receiveRequest(request: SipMessage, _flow: Flow): RequestOutcome {
     // A router that keeps no state has nobody to look for.
-    if (this.#servers.count === 0 && this.#answered.size === 0 && this.#pending.size === 0) return outcomeNew
+    if (this.#servers.count === 0 && this.#settled.count === 0 && this.#pending.size === 0) return outcomeNew
     if (request.method === 'ACK') return this.#receiveAck(request)
     const server = this.#serverOf(request, request.method)
     if (server !== null) {
@@ -153,14 +147,12 @@ class Layer implements TransactionLayer, TransactionServices {
       server.retransmitted()
       return outcomeAbsorbed
     }
-    if (this.#answered.mayKnow(this.#hashOf(request))) {
-      const answer = this.#answered.find(this.#hashOf(request), this.#checkOf(request, request.method))
-      if (answer !== null) {
-        this.#absorbed.add()
-        // RFC 6026 §7.1: an INVITE that was answered with 2xx is swallowed.
-        if (answer.text !== '') this.send(answer.socket, answer.text, answer.address, answer.port)
-        return outcomeAbsorbed
-      }
+    const answer = this.#settled.answerTo(request, request.method)
+    if (answer !== null) {
+      this.#absorbed.add()
+      // RFC 6026 §7.1: an INVITE that was answered with 2xx is swallowed.
+      if (answer.text !== '') this.send(answer.socket, answer.text, answer.address, answer.port)
+      return outcomeAbsorbed
     }
     if (this.#pending.size === 0 || !this.#pending.has(serverKey(request, request.method))) return outcomeNew
     this.#absorbed.add()
@@ -185,15 +177,12 @@ class Layer implements TransactionLayer, TransactionServices {
   }
 
   findCancelled(cancel: SipMessage): ServerTransaction | null {
-    const live = this.#serverOf(cancel, 'INVITE')
-    if (live !== null || !this.#answered.mayKnow(this.#hashOf(cancel))) return live
-    const answer = this.#answered.find(this.#hashOf(cancel), this.#checkOf(cancel, 'INVITE'))
-    return answer === null ? null : new SettledServer(cancel, answer, this.clock.now())
+    return this.#serverOf(cancel, 'INVITE') ?? this.#settled.cancelledBy(cancel)
   }
 
   findServer(request: SipMessage): ServerTransaction | null {
     if (request.method !== 'ACK') return this.#serverOf(request, request.method)
-    return this.#acknowledgedBy(request) ?? this.#acceptedBy(request)
+    return this.#acknowledgedBy(request) ?? this.#settled.acknowledgedBy(request, this.#serverAt)
   }
 
   findClient(response: SipMessage): ClientTransaction | null {
@@ -201,7 +190,7 @@ class Layer implements TransactionLayer, TransactionServices {
   }
 
   knowsResponse(response: SipMessage): boolean {
-    return this.#clientOf(response) !== null || this.#upstreamOf(response) !== null
+    return this.#clientOf(response) !== null || this.#settled.upstreamOf(response) !== null
   }
 
   createServer(
@@ -213,7 +202,7 @@ class Layer implements TransactionLayer, TransactionServices {
     if (request.topmostVia === null || method === 'ACK') return null
     if (this.#serverOf(request, method) !== null || this.#isFull()) return null
     const hash = this.#hashOf(request)
-    const check = this.#checkOf(request, method)
+    const check = this.#fingerprint.checkOf(request, method)
     const server = new LiveServer(this, this.#nextId(), hash, check, request, flow, user)
     this.#servers.add(server)
     return server
@@ -252,8 +241,7 @@ class Layer implements TransactionLayer, TransactionServices {
     for (const client of this.#cancels.values()) client.discard()
     for (const table of [this.#servers, this.#clients, this.#cancels]) table.clear()
     this.#fingerprint.forget()
-    this.#answered.clear()
-    this.#accepted.clear()
+    this.#settled.clear()
     this.#pending.clear()
     this.#failedFlows.clear()
     this.wheel.clear()
@@ -271,25 +259,21 @@ class Layer implements TransactionLayer, TransactionServices {
     this.#retransmitted.add()
   }
 
-  /** Under the dialog is kept what the transaction is found by. */
-  serverAccepted({ hash, check, request, answer }: LiveServer): void {
-    if (answer === null) return
-    this.#fingerprint.readDialog(request)
-    const { socket, address, port } = answer
-    this.#remember({ text: octetsOf(hash) + octetsOf(check), socket, address, port }, 64 * this.timers.t1)
+  serverAccepted(server: LiveServer): void {
+    const { request, answer } = server
+    if (answer !== null) this.#settled.keepDialog(request, server, answer, 64 * this.timers.t1)
   }
 
   serverEnded(server: LiveServer): void {
     this.#servers.delete(server)
   }
 
-  keepAnswer({ hash, check }: LiveServer, answer: Answer, milliseconds: number): void {
-    if (milliseconds > 0) this.#answered.remember(hash, check, answer, milliseconds)
+  keepAnswer(server: LiveServer, answer: Answer, milliseconds: number): void {
+    this.#settled.keepAnswer(server, answer, milliseconds)
   }
 
   keepBranch({ branch }: LiveClient, answer: Answer, milliseconds: number): void {
-    this.#fingerprint.readBranch(branch)
-    this.#remember(answer, milliseconds)
+    this.#settled.keepBranch(branch, answer, milliseconds)
   }
 
   clientEnded(client: LiveClient): void {
@@ -328,17 +312,12 @@ class Layer implements TransactionLayer, TransactionServices {
     return null
   }
 
-  /** The INVITE of this dialog that was answered with 2xx. */
-  #acceptedBy(ack: SipMessage): ServerTransaction | null {
-    this.#fingerprint.readDialog(ack)
-    const accepted = this.#recall()
-    if (accepted === null) return null
-    const hash = wordAt(accepted.text, 0)
-    const check = wordAt(accepted.text, 4)
+  /** Of an INVITE that was answered with 2xx: as Settled has kept it. */
+  readonly #serverAt = ({ hash, check }: { hash: number; check: number }): LiveServer | null => {
     for (let at = this.#servers.first(hash); at !== null; at = at.tableNext) {
       if (at.hash === hash && at.check === check) return at
     }
-    return new SettledServer(ack, accepted, this.clock.now())
+    return null
   }
 
   #toTagOfResponse(server: LiveServer): string {
@@ -348,19 +327,6 @@ class Layer implements TransactionLayer, TransactionServices {
 
   #hashOf(request: SipMessage): number {
     return this.#fingerprint.hashOf(request)
-  }
-
-  #checkOf(request: SipMessage, method: string): number {
-    return this.#fingerprint.checkOf(request, method)
-  }
-
-  /** By what the fingerprint has read: a dialog or a branch, which are never alike. */
-  #remember(answer: Answer, milliseconds: number): void {
-    this.#accepted.remember(this.#fingerprint.hash, this.#fingerprint.check, answer, milliseconds)
-  }
-
-  #recall(): Answer | null {
-    return this.#accepted.find(this.#fingerprint.hash, this.#fingerprint.check)
   }
 
   #serverOf(request: SipMessage, method: string): LiveServer | null {
@@ -382,17 +348,9 @@ class Layer implements TransactionLayer, TransactionServices {
     return client !== null && client.method === method ? client : null
   }
 
-  /** Where a further response to an INVITE goes whose transaction has been settled. */
-  #upstreamOf(response: SipMessage): Answer | null {
-    if (this.#accepted.size === 0 || response.method !== 'INVITE') return null
-    const branch = response.topmostVia?.branch ?? ''
-    this.#fingerprint.readBranch(branch)
-    return this.#recall()
-  }
-
   /** RFC 6026 §7.2: in the accepted state every 2xx goes up, and nothing else does. */
   #wasSettled(response: SipMessage): boolean {
-    const upstream = this.#upstreamOf(response)
+    const upstream = this.#settled.upstreamOf(response)
     if (upstream === null) return false
     if (response.statusCode >= 200 && response.statusCode < 300) this.onFurtherSuccess(response, upstream)
     return true
@@ -430,18 +388,6 @@ const nobody: ClientTransactionUser = {
   onResponse() {},
   onTimeout() {},
   onTransportError() {},
-}
-
-/** 32 bits as four octets of text. */
-function octetsOf(word: number): string {
-  return String.fromCharCode(word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255)
-}
-
-/** What octetsOf() wrote. */
-function wordAt(text: string, start: number): number {
-  let word = 0
-  for (let i = start; i < start + 4; i++) word = (word << 8) | text.charCodeAt(i)
-  return word
 }
 
 function methodOf(text: string): string {
