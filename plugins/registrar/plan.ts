@@ -224,11 +224,19 @@ function boundContact(
     regId: contact.regId,
     flags: registration.flags,
     branchFlags: registration.branchFlags,
-    expiresAt: now + seconds * 1000,
+    expiresAt: expiryOf(now, seconds),
     modifiedAt: now,
     isDurable: registration.isDurable,
     flow: null,
   }
+}
+
+/**
+ * A whole millisecond: what is left is told in seconds, rounded up, and of `now + seconds - now` with their fractions one
+ * in 26 is a little more than the seconds were.
+ */
+function expiryOf(now: number, seconds: number): number {
+  return Math.floor(now + seconds * 1000)
 }
 
 /** Where nothing is bound yet, and there is one contact. */
@@ -264,7 +272,7 @@ export function refreshedBinding(
     regId: contact.regId,
     flags: registration.flags,
     branchFlags: registration.branchFlags,
-    expiresAt: now + seconds * 1000,
+    expiresAt: expiryOf(now, seconds),
     modifiedAt: now,
     isDurable: registration.isDurable,
   }

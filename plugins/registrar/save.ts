@@ -151,8 +151,9 @@ function registerPlain(
   aor: string,
 ): Accepted | null {
   const { settings, host, planning } = registrar
+  if (location.isDurable || settings.xavpRcd !== '') return null
   // By Call-ID alone, or by it too: another one would be another binding.
-  if (settings.matchingMode === 1 || settings.matchingMode === 3 || settings.xavpRcd !== '') return null
+  if (settings.matchingMode === 1 || settings.matchingMode === 3) return null
   const { message } = context
   const contact = readPlainContact(message, editsOf(context), settings.contactLengthMax)
   if (contact === null) return null

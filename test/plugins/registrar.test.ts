@@ -130,6 +130,19 @@ describe('save() answers as measured on Kamailio 5.6.3', () => {
     expect(contactsOf(headers)).toContain(`;expires=${seconds}`)
   })
 
+  test('a lifetime is told as it was granted, whatever fraction of a millisecond it is', async () => {
+    for (let i = 0; i < 100; i++) {
+      await edge.clock.advance(Math.sqrt(i * 1_000_003))
+      const answers = [
+        await saved(register(`u${i}`, '<sip:a@1.2.3.4>;expires=100')),
+        await saved(register(`u${i}`, '<sip:a@1.2.3.4>;expires=100')),
+        await saved(register(`u${i}`, '<sip:a@1.2.3.4>;expires=100;q=1')),
+        await saved(register(`u${i}`, null)),
+      ]
+      for (const { headers } of answers) expect(contactsOf(headers)).toMatch(/;expires=100$/)
+    }
+  })
+
   test('a refusal about what is registered lists it', async () => {
     await saved(register('a', '<sip:a@1.2.3.4>'))
     for (const value of ['<sip:a@1.2.3.4>;q=9', '<sip:a@1.2.3.5>;q=x']) {
