@@ -28,6 +28,8 @@ enum {
   PORT,
   CALL_ID_START,
   CALL_ID_END,
+  REQUEST_URI_START,
+  REQUEST_URI_END,
   CSEQ_NUMBER,
   /* Of SipHash: for the tag of the nonce, for that of its flow, and for that of who uses it. */
   TAG_KEY,
@@ -41,6 +43,8 @@ enum {
   IS_OURS,
   IS_FLOW_PROVEN,
   IS_RIGHT,
+  /* The answer's URI is the request's, octet by octet. */
+  IS_FOR_REQUEST_URI,
   USER_LOW,
   USER_HIGH,
   /* Of the text whose digest was HA2 last. */
@@ -317,6 +321,12 @@ static bool sign_user(uint8_t *memory, const uint8_t *text) {
   return true;
 }
 
+static bool is_for_request_uri(const int32_t *words, const uint8_t *text) {
+  const int32_t start = words[REQUEST_URI_START], length = words[REQUEST_URI_END] - start;
+  return start > 0 && length > 0 && start + length <= TEXT_OCTETS &&
+         is_text(text, words + PARAMS + 2 * URI, text + start, length);
+}
+
 static bool read_answer(uint8_t *memory) {
   static const char scheme[] = "Digest ";
   int32_t *words = words_of(memory), *params = words + PARAMS;
@@ -324,8 +334,10 @@ static bool read_answer(uint8_t *memory) {
   const int32_t start = words[VALUE_START], end = words[VALUE_END], params_start = start + (int32_t)sizeof scheme - 1;
   if (start < 1 || end > TEXT_OCTETS || start >= end || params_start >= end) return false;
   if (memcmp(text + start, scheme, sizeof scheme - 1) != 0) return false;
-  return read_params(text, text + params_start, text + end, params) && is_usual(memory, text, params) &&
-         read_nonce(memory, text + params[2 * NONCE]) && sign_user(memory, text);
+  if (!read_params(text, text + params_start, text + end, params)) return false;
+  words[IS_FOR_REQUEST_URI] = is_for_request_uri(words, text);
+  return is_usual(memory, text, params) && read_nonce(memory, text + params[2 * NONCE]) &&
+         sign_user(memory, text);
 }
 
 void digest_read(uint8_t *memory) {

@@ -197,7 +197,7 @@ export class Authenticator {
     }
     const downgrade = downgradeOf(answer, algorithm, nonce)
     if (downgrade !== null) return this.#refused(context, AuthCode.wrongPassword, downgrade)
-    if (this.#rules.comparesUri && !this.#isForThisRequest(context, answer.uri)) {
+    if (this.#rules.comparesUri && !this.#isForThisRequest(context, answer)) {
       return this.#refused(
         context,
         AuthCode.error,
@@ -258,7 +258,10 @@ export class Authenticator {
    * the way rewrite it. We ask for the same user, and for the same host unless both hosts are ours; ports and
    * parameters may differ.
    */
-  #isForThisRequest(context: RouteContext, digestUri: string): boolean {
+  #isForThisRequest(context: RouteContext, answer: DigestAnswer): boolean {
+    const { memory } = this.#services.mint
+    if (answer === memory && memory.isForRequestUri) return true
+    const { uri: digestUri } = answer
     const { requestUri } = context.message
     if (digestUri === requestUri) return true
     const answered = parseUri(digestUri)

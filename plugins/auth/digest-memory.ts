@@ -56,6 +56,8 @@ export class DigestMemory implements DigestAnswer, UserTag {
     words[word.valueEnd] = end
     words[word.callIdStart] = callId === -1 ? 0 : message.headerValueStart(callId)
     words[word.callIdEnd] = callIdEnd
+    words[word.requestUriStart] = message.requestUriStart
+    words[word.requestUriEnd] = message.requestUriEnd
     words[word.cseqNumber] = message.cseq?.number ?? 0
     this.#calls.readDigest(this.#octets)
     return words[word.isUsual] === 1
@@ -87,6 +89,11 @@ export class DigestMemory implements DigestAnswer, UserTag {
 
   get isFlowProven(): boolean {
     return this.#words[word.isFlowProven] === 1
+  }
+
+  /** Whether the answer is for the Request-URI, octet by octet. */
+  get isForRequestUri(): boolean {
+    return this.#words[word.isForRequestUri] === 1
   }
 
   /** The tag of the request that was read last. */
@@ -176,18 +183,21 @@ const word = {
   port: 11,
   callIdStart: 12,
   callIdEnd: 13,
-  cseqNumber: 14,
-  tagKey: 15,
-  flowKey: 19,
-  userKey: 23,
-  seconds: 27,
-  serial: 28,
-  isUsual: 29,
-  isOurs: 30,
-  isFlowProven: 31,
-  isRight: 32,
-  userLow: 33,
-  userHigh: 34,
+  requestUriStart: 14,
+  requestUriEnd: 15,
+  cseqNumber: 16,
+  tagKey: 17,
+  flowKey: 21,
+  userKey: 25,
+  seconds: 29,
+  serial: 30,
+  isUsual: 31,
+  isOurs: 32,
+  isFlowProven: 33,
+  isRight: 34,
+  isForRequestUri: 35,
+  userLow: 36,
+  userHigh: 37,
 } as const
 
 /** In the order of their lengths and of their places. */
@@ -195,15 +205,15 @@ const part = { realm: 0, bound: 1, address: 2, label: 3, method: 4, secret: 5, b
 
 /** Where the word with a value's start stands; that of its end follows. */
 const param = {
-  username: 36,
-  realm: 38,
-  nonce: 40,
-  uri: 42,
-  response: 44,
-  algorithm: 46,
-  qop: 48,
-  nc: 50,
-  cnonce: 52,
+  username: 39,
+  realm: 41,
+  nonce: 43,
+  uri: 45,
+  response: 47,
+  algorithm: 49,
+  qop: 51,
+  nc: 53,
+  cnonce: 55,
 } as const
 
 const wordsCount = 64

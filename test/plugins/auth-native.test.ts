@@ -49,6 +49,7 @@ describe.skipIf(native === null)('digest authentication in C', () => {
     if (typeof answer === 'string') throw new Error(`usual, but: ${answer}`)
     expect(paramsOf(memory)).toEqual(answer)
     expect(quick.readIn(memory)).toEqual(plain.read(answer.nonce, binding))
+    expect(memory.isForRequestUri).toBe(answer.uri === message.requestUri)
     const { callId, cseq, method } = message
     const user = { address: flow.address, port: flow.port, callId, cseq: cseq?.number ?? 0, method }
     const { low, high } = uses.sign(user)
