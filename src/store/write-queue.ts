@@ -51,7 +51,7 @@ export class WriteQueue {
     await new Promise((next) => setImmediate(next))
     while (this.#waiting.length > 0) {
       const most = this.#room.writesMax()
-      if (most === 0) this.#refuse(new Error('the disk is full'))
+      if (most === 0) this.#refuse(new Error(this.#room.refusal() ?? 'the disk is full'))
       else await this.#commit(this.#waiting.splice(0, most))
     }
     this.#work = null

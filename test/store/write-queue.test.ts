@@ -68,7 +68,7 @@ test('each write has the outcome of its own commit', async () => {
   write('b')
   commits[0]?.failed(new Error('refused'))
   await settle()
-  expect(outcomes).toEqual(['a refused', 'b the disk is full'])
+  expect(outcomes).toEqual(['a refused', 'b a write failed a moment ago'])
   await clock.advance(5_000)
   write('c')
   await settle()
