@@ -107,10 +107,56 @@ export const limits = {
   /** Flows whose send errors wait to be told to their transactions; timers take care of the rest. */
   failedFlowsMax: 1_024,
 
+  /** Characters of one request to the control socket: the longest that means anything are parameters of ul.add. */
+  controlRequestCharactersMax: 262_144,
+  /** Requests in one batch, and parameters of one request. */
+  controlBatchMax: 64,
+  controlParamsMax: 64,
+  /** Connections to one control socket. Each handles one request at a time and reads no further meanwhile. */
+  controlConnectionsMax: 32,
+  /** Milliseconds until the rest of a request must have come, until an answer must have begun, until a piece of it must
+   * have been taken, and until a connection on which nothing happens is closed. */
+  controlRequestMilliseconds: 10_000,
+  controlAnswerMilliseconds: 30_000,
+  controlTakeMilliseconds: 30_000,
+  controlIdleMilliseconds: 600_000,
+  /** Characters of an answer that are put together before they are written and others have their turn. */
+  controlPieceCharacters: 16_384,
+  /** Characters of one worker's answer that is put together with those of others. */
+  controlMergedCharactersMax: 8_388_608,
+
   /** Writes of one commit of the store. */
   storeCommitWritesMax: 1_000,
   /** Writes that wait for the store; what comes then is refused. */
   storeWritesWaitingMax: 100_000,
+
+  /** Milliseconds after which an operation on Redis is `late`: half of the first retransmission (T1). */
+  redisDeadlineMilliseconds: 250,
+  /** Operations on Redis under way; beyond it they are refused. 40,000 a second, if each takes all of its time. */
+  redisInFlightMax: 10_000,
+  /** Octets of their keys and arguments. */
+  redisInFlightBytesMax: 16_777_216,
+  /** Scripts that one link has run: they are written in the code, never made up. */
+  redisScriptsMax: 128,
+  /** Listeners to channels of Redis. */
+  redisSubscriptionsMax: 1_024,
+  /** Hosts in one URL. */
+  redisHostsMax: 32,
+  /** Operations without an answer, none of which got one in between, after which a link may be down ... */
+  redisMissesMax: 5,
+  /** ... if Redis has said nothing for so long: two deadlines. A pause of its (a fork, a save) is shorter. */
+  redisSilenceMilliseconds: 500,
+  /** The time over which half of all operations must fail for a link to be down, though some are answered. */
+  redisWindowMilliseconds: 5_000,
+  /** Milliseconds for connecting, name look-up and the questions to a sentinel included. */
+  redisConnectMilliseconds: 1_000,
+  /** Waits between attempts to find Redis again grow from the first to the second, in milliseconds. */
+  redisProbeMillisecondsMin: 50,
+  redisProbeMillisecondsMax: 2_000,
+  /** Milliseconds between signs of life of a connection that only listens. */
+  redisListenMilliseconds: 1_000,
+  /** Milliseconds that closing a link waits for what is under way. */
+  redisCloseMilliseconds: 1_000,
 
   /** Worker threads of one router; `children=` is bounded by the processors besides. */
   workersMax: 64,
