@@ -146,11 +146,17 @@ export class HeaderTable {
 
   find(name: string): number {
     const id = headerId(name)
-    return id === HeaderId.other ? this.findOther(headerKey(name), 0) : this.first(id)
+    return id === HeaderId.other ? this.firstOther(headerKey(name)) : this.first(id)
   }
 
   findNamed({ id, key }: HeaderName): number {
-    return id === HeaderId.other ? this.findOther(key, 0) : this.first(id)
+    return id === HeaderId.other ? this.firstOther(key) : this.first(id)
+  }
+
+  /** Names of their own mostly stand behind those that everybody knows: where the first one is was counted. */
+  private firstOther(key: string): number {
+    const index = this.first(HeaderId.other)
+    return index === -1 ? -1 : this.findOther(key, index)
   }
 
   private findOther(key: string, from: number): number {
