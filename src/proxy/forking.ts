@@ -7,12 +7,16 @@ import { SerialLegs } from './serial-legs.ts'
 import { copyTarget, type Target } from './target.ts'
 import { Breadth } from './validate.ts'
 
+/** Of all that have none yet: never written to. */
+const noBranches: ProxyBranch[] = []
+
 /**
  * How a target set becomes branches: RFC 3261 §16.6 for each target, RFC 5393 §5.3.3 for all of them. One by one the
  * branch route has its say, and the branch leaves, waits (for its branch route or for DNS), or is skipped.
  */
 export class Forking {
-  readonly branches: ProxyBranch[] = []
+  /** An array for exactly one at first, since most requests have one: one that grows takes room for 17. */
+  branches: ProxyBranch[] = noBranches
   #legs: SerialLegs | null = null
   readonly #context: BranchOwner & DepartureContext
   #breadth: Breadth | null = null
@@ -23,7 +27,7 @@ export class Forking {
 
   /** Made when the first failure route runs: most requests have one leg. */
   get legs(): SerialLegs {
-    this.#legs ??= new SerialLegs(this.branches)
+    this.#legs ??= new SerialLegs(this)
     return this.#legs
   }
 
@@ -79,7 +83,8 @@ export class Forking {
         share,
         stated,
       )
-      this.branches.push(branch)
+      if (index === 0) this.branches = [branch]
+      else this.branches.push(branch)
       this.#breadth.take(share)
       const outcome = this.#startOne(branch, own)
       if (outcome === 0) started++

@@ -38,7 +38,6 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   readonly server: ServerTransaction
   readonly flow: Flow
   readonly scope: object
-  readonly branches: readonly ProxyBranch[]
   readonly #upstream: Upstream
   readonly #forking: Forking
   readonly #isInvite: boolean
@@ -87,7 +86,6 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.scope = scope
     this.autoInvite100 = services.settings.autoInvite100
     this.#forking = new Forking(this)
-    this.branches = this.#forking.branches
     this.#upstream = new Upstream(services, server, this)
     this.#isInvite = server.method === 'INVITE'
     this.createdAt = server.createdAt
@@ -95,6 +93,10 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     if (!server.isTerminated) return
     this.#upstream.isAnswered = true
     this.#upstream.finalStatus = server.lastStatus
+  }
+
+  get branches(): readonly ProxyBranch[] {
+    return this.#forking.branches
   }
 
   get isAnswered(): boolean {

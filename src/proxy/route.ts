@@ -95,25 +95,27 @@ export interface RouteValue {
 
 /** All values of all Route headers, top first; null if one cannot be read or there are too many. Hot. */
 function routesOf(request: SipMessage): RouteValue[] | null {
-  const routes: RouteValue[] = []
-  for (let header = request.first(HeaderId.route); header >= 0; header = request.next(header)) {
-    const values = request.headerValue(header)
-    // Most have one value, which is then the whole of it.
-    if (values !== '' && !values.includes(',')) {
-      if (!addRoute(routes, header, values)) return null
-      continue
-    }
-    for (const text of splitValues(values)) if (!addRoute(routes, header, text)) return null
+  // Most have one, of which nothing but its URI is made: an array for exactly that, where one that grows has room for 17.
+  const header = request.first(HeaderId.route)
+  const only = header < 0 || request.next(header) >= 0 ? '' : request.headerValue(header)
+  if (only !== '' && !only.includes(',')) {
+    const uri = readUriOf(only, 0, only.length)
+    return uri === null ? null : [{ header, uri }]
   }
-  return routes
+  return allRoutesOf(request)
 }
 
-/** Of the value nothing but its URI is made; parseUri() would forget the Request-URI, which is asked for again. */
-function addRoute(routes: RouteValue[], header: number, text: string): boolean {
-  const uri = routes.length < limits.routesMax ? readUriOf(text, 0, text.length) : null
-  if (uri === null) return false
-  routes.push({ header, uri })
-  return true
+function allRoutesOf(request: SipMessage): RouteValue[] | null {
+  const routes: RouteValue[] = []
+  for (let header = request.first(HeaderId.route); header >= 0; header = request.next(header)) {
+    for (const text of splitValues(request.headerValue(header))) {
+      // Not parseUri(), which would forget the Request-URI: that is asked for again.
+      const uri = routes.length < limits.routesMax ? readUriOf(text, 0, text.length) : null
+      if (uri === null) return null
+      routes.push({ header, uri })
+    }
+  }
+  return routes
 }
 
 /** The steps of §16.4 over one route set. */

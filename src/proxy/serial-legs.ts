@@ -8,12 +8,12 @@ import type { ProxyBranch } from './branch.ts'
 export class SerialLegs {
   /** Which run of a failure route adds branches now. */
   current = 0
-  readonly #branches: readonly ProxyBranch[]
+  readonly #forking: { readonly branches: readonly ProxyBranch[] }
   /** The script said itself what to forget: the mode does not. */
   #hasDropped = false
 
-  constructor(branches: readonly ProxyBranch[]) {
-    this.#branches = branches
+  constructor(forking: { readonly branches: readonly ProxyBranch[] }) {
+    this.#forking = forking
   }
 
   /** A failure route begins. */
@@ -36,7 +36,7 @@ export class SerialLegs {
   }
 
   #forget(fromLeg: number): void {
-    for (const branch of this.#branches) {
+    for (const branch of this.#forking.branches) {
       if (branch.isFinal && branch.leg >= fromLeg && branch.leg < this.current) branch.isForgotten = true
     }
   }

@@ -84,10 +84,12 @@ class OffsetEdits implements EditList, EditPlan {
     return true
   }
 
-  /** Nearly all lists have one edit: an array for exactly that, where a growing one would take room for 17. */
+  /** Nearly all lists have one edit or two: an array for exactly that, where a growing one would take room for 17. */
   private add(edit: Edit): void {
-    if (this.edits === noEdits) this.edits = [edit]
-    else this.edits.push(edit)
+    const { edits } = this
+    if (edits.length === 0) this.edits = [edit]
+    else if (edits.length === 1) this.edits = [edits[0] as Edit, edit]
+    else edits.push(edit)
   }
 
   isRemoved(message: SipMessage, index: number): boolean {
