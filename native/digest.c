@@ -105,7 +105,8 @@ static uint64_t sip_hash(const int32_t key[4], const uint8_t *octets, size_t len
 /* A text that is put together part by part. */
 
 typedef struct {
-  uint8_t octets[3 * PART_OCTETS + 64];
+  /* Three of the longest, a few words, and what fills up the last block of MD5. */
+  uint8_t octets[3 * PART_OCTETS + 128];
   size_t length;
 } Parts;
 
@@ -128,7 +129,8 @@ static Tags sign(const uint8_t *memory, int32_t seconds, int32_t serial) {
   const int32_t *words = (const int32_t *)memory;
   const int32_t realm = length_of(memory, REALM_LENGTH), address = length_of(memory, ADDRESS_LENGTH);
   Tags tags;
-  Parts text = {.length = 0};
+  Parts text;
+  text.length = 0;
   add_word(&text, seconds);
   add_word(&text, serial);
   add_word(&text, realm);
@@ -179,7 +181,8 @@ static void write_nonce(const uint8_t *memory, uint8_t nonce[NONCE_LENGTH + 2]) 
 size_t digest_challenge(const uint8_t *memory, char *line) {
   /* Two digits more than a nonce has, for the third octet of the last three. */
   uint8_t nonce[NONCE_LENGTH + 2];
-  Parts text = {.length = 0};
+  Parts text;
+  text.length = 0;
   write_nonce(memory, nonce);
   add(&text, memory + BEFORE_AT, length_of(memory, BEFORE_LENGTH));
   add(&text, nonce, NONCE_LENGTH);
@@ -286,18 +289,22 @@ static bool are_digits(const uint8_t *text, const int32_t *param, int32_t count)
   return param[1] - param[0] == count;
 }
 
+/* It is there, and not longer than there is room for. */
+static bool has_part(const int32_t *param) {
+  return param[0] != 0 && param[1] - param[0] <= PART_OCTETS;
+}
+
 enum { MD5_OCTETS = 16, MD5_DIGITS = 32, NC_DIGITS = 8 };
 
 static bool is_usual(const uint8_t *memory, const uint8_t *text, const int32_t *params) {
   const int32_t *algorithm = params + 2 * ALGORITHM, *qop = params + 2 * QOP, *nonce = params + 2 * NONCE;
-  const int32_t *uri = params + 2 * URI;
-  if (params[2 * USERNAME] == 0 || uri[0] == 0 || uri[1] - uri[0] > PART_OCTETS) return false;
+  if (!has_part(params + 2 * USERNAME) || !has_part(params + 2 * URI)) return false;
   if (nonce[1] - nonce[0] != NONCE_LENGTH) return false;
   if (!is_text(text, params + 2 * REALM, memory + REALM_AT, length_of(memory, REALM_LENGTH))) return false;
   if (!are_digits(text, params + 2 * RESPONSE, MD5_DIGITS)) return false;
   if (algorithm[0] != 0 && !is_text(text, algorithm, "MD5", 3)) return false;
   if (qop[0] == 0) return true;
-  return is_text(text, qop, "auth", 4) && are_digits(text, params + 2 * NC, NC_DIGITS) && params[2 * CNONCE] != 0;
+  return is_text(text, qop, "auth", 4) && are_digits(text, params + 2 * NC, NC_DIGITS) && has_part(params + 2 * CNONCE);
 }
 
 /* Who uses the nonce, as a retransmission repeats it: plugins/auth/nonce-uses.ts. */
@@ -307,7 +314,8 @@ static bool sign_user(uint8_t *memory, const uint8_t *text) {
   const int32_t address = length_of(memory, ADDRESS_LENGTH);
   if (start < 1 || length < 0 || length > PART_OCTETS || start + length > TEXT_OCTETS) return false;
   if (memchr(text + start, '\r', length) || memchr(text + start, '\n', length)) return false;
-  Parts user = {.length = 0};
+  Parts user;
+  user.length = 0;
   add_word(&user, words[PORT]);
   add_word(&user, words[CSEQ_NUMBER]);
   add_word(&user, address);
@@ -346,12 +354,6 @@ void digest_read(uint8_t *memory) {
 
 /* MD5: RFC 1321. */
 
-typedef struct {
-  uint32_t state[4];
-  uint8_t block[64];
-  uint64_t length;
-} Md5;
-
 /* RFC 1321 §3.4: the integer part of 2^32 times the sine of 1, 2, ... */
 static const uint32_t sines[64] = {
     0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501,
@@ -379,9 +381,9 @@ static const uint32_t sines[64] = {
 #define MIX_3(x, y, z) (x ^ y ^ z)
 #define MIX_4(x, y, z) (y ^ (x | ~z))
 
-static void md5_compress(Md5 *it) {
-  uint32_t words[16], a = it->state[0], b = it->state[1], c = it->state[2], d = it->state[3];
-  memcpy(words, it->block, sizeof words);
+static void md5_compress(uint32_t state[4], const uint8_t block[64]) {
+  uint32_t words[16], a = state[0], b = state[1], c = state[2], d = state[3];
+  memcpy(words, block, sizeof words);
 #pragma GCC unroll 4
   for (int i = 0; i < 4; i++) { FOUR_STEPS(MIX_1, 4 * i, 1, 7, 12, 17, 22, 4 * i); }
 #pragma GCC unroll 4
@@ -390,47 +392,27 @@ static void md5_compress(Md5 *it) {
   for (int i = 0; i < 4; i++) { FOUR_STEPS(MIX_3, 12 * i + 5, 3, 4, 11, 16, 23, 32 + 4 * i); }
 #pragma GCC unroll 4
   for (int i = 0; i < 4; i++) { FOUR_STEPS(MIX_4, 28 * i, 7, 6, 10, 15, 21, 48 + 4 * i); }
-  it->state[0] += a;
-  it->state[1] += b;
-  it->state[2] += c;
-  it->state[3] += d;
+  state[0] += a;
+  state[1] += b;
+  state[2] += c;
+  state[3] += d;
 }
 
-static void md5_start(Md5 *it) {
-  const Md5 empty = {.state = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}};
-  it->length = 0;
-  memcpy(it->state, empty.state, sizeof it->state);
-}
-
-static void md5_add(Md5 *it, const void *octets, size_t length) {
-  const uint8_t *from = octets;
-  while (length > 0) {
-    const size_t filled = it->length % 64, room = 64 - filled, count = length < room ? length : room;
-    memcpy(it->block + filled, from, count);
-    it->length += count;
-    from += count;
-    length -= count;
-    if (count == room) md5_compress(it);
-  }
-}
-
-/* One octet, of which most are colons. */
-static void md5_colon(Md5 *it) {
-  md5_add(it, ":", 1);
-}
-
-static void md5_finish(Md5 *it, uint8_t digest[MD5_OCTETS]) {
+/* Fills the text up to whole blocks. */
+static void md5(Parts *text, uint8_t digest[MD5_OCTETS]) {
   static const uint8_t padding[64] = {0x80};
-  const uint64_t bits = it->length * 8;
-  const size_t filled = it->length % 64;
-  md5_add(it, padding, filled < 56 ? 56 - filled : 120 - filled);
-  md5_add(it, &bits, sizeof bits);
-  memcpy(digest, it->state, MD5_OCTETS);
+  uint32_t state[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
+  const uint64_t bits = text->length * 8;
+  const size_t filled = text->length % 64;
+  add(text, padding, filled < 56 ? 56 - filled : 120 - filled);
+  add(text, &bits, sizeof bits);
+  for (size_t at = 0; at < text->length; at += 64) md5_compress(state, text->octets + at);
+  memcpy(digest, state, MD5_OCTETS);
 }
 
-static void md5_finish_in_digits(Md5 *it, char digits[MD5_DIGITS]) {
+static void md5_digits(Parts *text, uint8_t digits[MD5_DIGITS]) {
   uint8_t digest[MD5_OCTETS];
-  md5_finish(it, digest);
+  md5(text, digest);
   for (int i = 0; i < MD5_OCTETS; i++) {
     digits[2 * i] = "0123456789abcdef"[digest[i] >> 4];
     digits[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
@@ -439,67 +421,69 @@ static void md5_finish_in_digits(Md5 *it, char digits[MD5_DIGITS]) {
 
 /* The response: RFC 7616 §3.4.1. */
 
-static void add_param(Md5 *to, const uint8_t *memory, int param) {
+static void add_param(Parts *to, const uint8_t *memory, int param) {
   const int32_t *bounds = (const int32_t *)memory + PARAMS + 2 * param;
-  md5_add(to, memory + TEXT_AT + bounds[0], bounds[1] - bounds[0]);
+  add(to, memory + TEXT_AT + bounds[0], bounds[1] - bounds[0]);
 }
 
-static const uint8_t *digits_of_ha2(uint8_t *memory) {
-  int32_t *words = words_of(memory);
-  const int32_t *uri = words + PARAMS + 2 * URI;
-  Parts a2 = {.length = 0};
-  add(&a2, memory + METHOD_AT, length_of(memory, METHOD_LENGTH));
-  add(&a2, ":", 1);
-  add(&a2, memory + TEXT_AT + uri[0], uri[1] - uri[0]);
-  if (words[A2_LENGTH] != (int32_t)a2.length || memcmp(memory + A2_AT, a2.octets, a2.length) != 0) {
-    Md5 md5;
-    md5_start(&md5);
-    md5_add(&md5, a2.octets, a2.length);
-    md5_finish_in_digits(&md5, (char *)memory + HA2_AT);
-    memcpy(memory + A2_AT, a2.octets, a2.length);
-    words[A2_LENGTH] = (int32_t)a2.length;
-  }
-  return memory + HA2_AT;
+static void add_colon(Parts *to) {
+  to->octets[to->length++] = ':';
 }
 
-static void start_with_ha1(Md5 *it, const uint8_t *memory) {
-  char digits[MD5_DIGITS];
+static void add_ha1(Parts *to, const uint8_t *memory) {
   const int32_t length = length_of(memory, SECRET_LENGTH);
-  md5_start(it);
   if (((const int32_t *)memory)[SECRET_IS_HA1]) {
-    md5_add(it, memory + SECRET_AT, length);
+    add(to, memory + SECRET_AT, length);
     return;
   }
-  add_param(it, memory, USERNAME);
-  md5_colon(it);
-  add_param(it, memory, REALM);
-  md5_colon(it);
-  md5_add(it, memory + SECRET_AT, length);
-  md5_finish_in_digits(it, digits);
-  md5_start(it);
-  md5_add(it, digits, sizeof digits);
+  Parts a1;
+  a1.length = 0;
+  add_param(&a1, memory, USERNAME);
+  add_colon(&a1);
+  add_param(&a1, memory, REALM);
+  add_colon(&a1);
+  add(&a1, memory + SECRET_AT, length);
+  md5_digits(&a1, to->octets + to->length);
+  to->length += MD5_DIGITS;
+}
+
+static void add_ha2(Parts *to, uint8_t *memory) {
+  int32_t *words = words_of(memory);
+  Parts a2;
+  a2.length = 0;
+  add(&a2, memory + METHOD_AT, length_of(memory, METHOD_LENGTH));
+  add_colon(&a2);
+  add_param(&a2, memory, URI);
+  const int32_t length = (int32_t)a2.length;
+  if (words[A2_LENGTH] != length || memcmp(memory + A2_AT, a2.octets, length) != 0) {
+    memcpy(memory + A2_AT, a2.octets, length);
+    words[A2_LENGTH] = length;
+    md5_digits(&a2, memory + HA2_AT);
+  }
+  add(to, memory + HA2_AT, MD5_DIGITS);
 }
 
 void digest_prove(uint8_t *memory) {
   int32_t *words = words_of(memory);
   words[IS_RIGHT] = 0;
   if (!words[IS_USUAL_ANSWER]) return;
-  Md5 md5;
   uint8_t digest[MD5_OCTETS], differs = 0;
-  start_with_ha1(&md5, memory);
-  md5_colon(&md5);
-  add_param(&md5, memory, NONCE);
-  md5_colon(&md5);
+  Parts text;
+  text.length = 0;
+  add_ha1(&text, memory);
+  add_colon(&text);
+  add_param(&text, memory, NONCE);
+  add_colon(&text);
   if (words[PARAMS + 2 * QOP] != 0) {
-    add_param(&md5, memory, NC);
-    md5_colon(&md5);
-    add_param(&md5, memory, CNONCE);
-    md5_colon(&md5);
-    add_param(&md5, memory, QOP);
-    md5_colon(&md5);
+    add_param(&text, memory, NC);
+    add_colon(&text);
+    add_param(&text, memory, CNONCE);
+    add_colon(&text);
+    add_param(&text, memory, QOP);
+    add_colon(&text);
   }
-  md5_add(&md5, digits_of_ha2(memory), MD5_DIGITS);
-  md5_finish(&md5, digest);
+  add_ha2(&text, memory);
+  md5(&text, digest);
   const uint8_t *response = memory + TEXT_AT + words[PARAMS + 2 * RESPONSE];
   for (int i = 0; i < MD5_OCTETS; i++)
     differs |= digest[i] ^ ((hex_values[response[2 * i]] - 1) << 4 | (hex_values[response[2 * i + 1]] - 1));

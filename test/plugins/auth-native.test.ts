@@ -73,7 +73,7 @@ describe.skipIf(native === null)('digest authentication in C', () => {
   ] as const
 
   const answering: fc.Arbitrary<Answering> = fc.record({
-    username: fc.constantFrom('alice', 'alice@example.com', '\xe4', 'a'.repeat(70)),
+    username: fc.constantFrom('alice', 'alice@example.com', '\xe4', 'a'.repeat(70), 'a'.repeat(256)),
     password: fc.constantFrom('secret', proofs[1].password),
     method: fc.constantFrom('REGISTER', 'INVITE'),
     uri: fc.constantFrom('sip:example.com', `sip:${'x'.repeat(60)}`),
@@ -171,6 +171,8 @@ describe.skipIf(native === null)('digest authentication in C', () => {
     ['a response that is cut off', value.replace(/response="../, 'response="')],
     ['no scheme that we know', value.replace('Digest', 'Basic')],
     ['nothing', 'Digest'],
+    ['a username that is longer than its place', value.replace('"alice"', `"${'a'.repeat(257)}"`)],
+    ['a cnonce that is longer than its place', value.replace('"c1"', `"${'c'.repeat(257)}"`)],
     ['more than there is room for', value.replace('"alice"', `"${'a'.repeat(5_000)}"`)],
   ])('%s is for JavaScript', (_, text) => {
     expect(read(messageOf(value))).toBe(true)
