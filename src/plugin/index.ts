@@ -145,6 +145,7 @@ export { levelOfDebug, logLevel } from './log-level.ts'
 export { nativeDigest } from './native-digest.ts'
 export {
   type ArgumentValues,
+  type ControlEndpoint,
   definePlugin,
   type FunctionImplementation,
   type ParamValues,
@@ -152,4 +153,5 @@ export {
   type PluginInstance,
 } from './plugin.ts'
 export type { RouteContext } from './route-context.ts'
+export { RpcFault } from './rpc-fault.ts'
 export type { AuthenticatedUser, AvpStore, MessageScope, RecordStore, UsedCredentials } from './scope.ts'

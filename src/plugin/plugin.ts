@@ -34,6 +34,8 @@ export interface PluginDefinition<
   readonly events?: Readonly<Record<string, { readonly doc: string }>>
   readonly rpc?: Readonly<Record<string, RpcDeclaration>>
   readonly metrics?: Readonly<Record<string, { readonly doc: string }>>
+  /** Where else than on the router's own socket commands are to be served: read before setup, while we may still be root. */
+  readonly control?: (params: ParamValues<P>) => readonly ControlEndpoint[]
   /** Plugins that must be loaded before, in any order in the script; their exports are in host.exportsOf(name). */
   readonly uses?: readonly string[]
   /** Plugins whose exports are used if they are loaded. */
@@ -46,7 +48,27 @@ export interface PluginDefinition<
 export interface RpcDeclaration {
   readonly doc: string
   readonly params?: readonly { readonly name: string; readonly optional?: boolean; readonly doc: string }[]
+  /** What several workers make of it; `any` if absent: what one answers holds for all. */
+  readonly workers?: Merge
 }
+
+/**
+ * How the answers of several workers become one: `any` worker's; `every` worker does it and the first one's is shown;
+ * numbers are added (`sum`, of objects member by member), rows are put one after another (`concat`); of an object each
+ * member in its way, `any` where none is named.
+ */
+export type Merge = 'any' | 'every' | 'sum' | 'concat' | { readonly [member: string]: Merge }
+
+/** A way in for commands beside the router's own socket. Names of users and groups, or their numbers. */
+export type ControlEndpoint = {
+  readonly path: string
+  readonly mode: number
+  readonly user?: string | undefined
+  readonly group?: string | undefined
+} & (
+  | { readonly kind: 'fifo'; readonly replyDirectory: string; readonly pretty: boolean }
+  | { readonly kind: 'binrpc' }
+)
 
 export interface PluginInstance<F, V, E> {
   readonly functions?: { readonly [K in keyof F]: FunctionImplementation<F[K]> }

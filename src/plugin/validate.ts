@@ -18,6 +18,9 @@ export function declarationProblems(definition: unknown): string[] {
   if (plugin['setup'] !== undefined && typeof plugin['setup'] !== 'function') {
     problems.push('setup must be a function (host, params) => ({ functions, variables, ... })')
   }
+  if (plugin['control'] !== undefined && typeof plugin['control'] !== 'function') {
+    problems.push('control must be a function (params) => [{ kind, path, ... }]')
+  }
   checkNames(plugin, 'uses', problems)
   checkNames(plugin, 'usesIfLoaded', problems)
   checkMembers(plugin, 'params', checkParam, problems)
@@ -71,6 +74,7 @@ const definitionKeys = [
   'events',
   'rpc',
   'metrics',
+  'control',
   'uses',
   'usesIfLoaded',
   'ignored',

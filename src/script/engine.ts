@@ -121,4 +121,5 @@ export interface Engine {
 
 export { createEngine } from './create-engine.ts'
 export { loadScript } from './load.ts'
+export { controlEndpointsOf } from './plugins.ts'
 export type { LoadedPlugin, PluginRegistry }

@@ -2,9 +2,9 @@ import type { ParamDeclaration } from '../../grammar/declarations.ts'
 import type { ModuleParameter } from '../../grammar/program.ts'
 import type { PluginHost } from '../plugin/host.ts'
 import type { LoadedPlugin } from '../plugin/load.ts'
-import type { PluginDefinition, PluginInstance } from '../plugin/plugin.ts'
+import type { ControlEndpoint, PluginDefinition, PluginInstance } from '../plugin/plugin.ts'
 import { instanceProblems } from '../plugin/validate.ts'
-import type { RpcHandler } from './engine.ts'
+import type { LoadedScript, RpcHandler } from './engine.ts'
 
 /** A plugin that was set up. */
 export interface RunningPlugin {
@@ -73,6 +73,14 @@ function parameterValues(
 function defaultOf(declaration: ParamDeclaration): unknown {
   const { type, default: text } = declaration
   return type === 'format' && text !== undefined ? () => String(text) : text
+}
+
+/** Where the modules of a script want commands to be served. */
+export function controlEndpointsOf({ plugins, program }: LoadedScript): ControlEndpoint[] {
+  return plugins.flatMap(({ definition, request: { name } }) => {
+    const params = parameterValues(name, definition, program.parameters)
+    return [...(definition.control?.(params as never) ?? [])]
+  })
 }
 
 /** RPC methods by their whole name. */
