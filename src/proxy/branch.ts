@@ -2,7 +2,7 @@ import type { EditList } from '../sip/edit.ts'
 import type { SipMessage } from '../sip/message.ts'
 import type { ClientTransaction, ClientTransactionUser } from '../transaction/transaction.ts'
 import type { Flow } from '../transport/socket.ts'
-import type { Branch, ReplyStatus, ResponseContext } from './proxy.ts'
+import type { Branch, BranchEnd, ReplyStatus, ResponseContext } from './proxy.ts'
 import type { Target } from './target.ts'
 
 /**
@@ -73,6 +73,14 @@ export class ProxyBranch implements Branch, ClientTransactionUser {
   /** The response as a caller may still want it: null if it was forgotten. */
   get counts(): boolean {
     return this.isFinal && !this.isForgotten && !this.isDropped
+  }
+
+  /** What listeners hear of its end. */
+  endedBy(context: ResponseContext, cause: BranchEnd['cause'], responseFlow: Flow | null): BranchEnd {
+    const { target, status, client } = this
+    const { method } = context.server
+    const statusCode = cause === 'response' ? status : 0
+    return { context, target, method, statusCode, cause, responseFlow, flow: client?.flow ?? null }
   }
 
   onResponse(response: SipMessage, flow: Flow): void {

@@ -1,11 +1,8 @@
-import { limits } from '../limits.ts'
-import type { Timer } from '../runtime/clock.ts'
 import { reasonPhraseOf } from '../sip/build.ts'
 import { createEditList, type EditList } from '../sip/edit.ts'
 import type { SipMessage } from '../sip/message.ts'
 import type { ServerTransaction, ServerTransactionUser } from '../transaction/transaction.ts'
 import type { Flow } from '../transport/socket.ts'
-import { pickBest } from './best-response.ts'
 import type { BranchOwner, ProxyBranch } from './branch.ts'
 import { restartTimer } from './branch-timers.ts'
 import { type CancelScope, cancelBranches, ownReason, reasonLines } from './cancel.ts'
@@ -15,9 +12,11 @@ import { forwardedResponse, hasFurtherVia } from './forward.ts'
 import type { BranchEnd, ReplyOptions, ResponseContext } from './proxy.ts'
 import { errorAnswer, relayErrors } from './relay-error.ts'
 import type { ProxyServices } from './services.ts'
+import { Suspension } from './suspension.ts'
 import { copyTarget, type Target } from './target.ts'
 import { Upstream } from './upstream.ts'
 import { isLoop, loopDigest } from './validate.ts'
+import { Verdict } from './verdict.ts'
 
 /**
  * The response context of RFC 3261 §16.7: one request, the branches that it went to, and what becomes of their
@@ -40,6 +39,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   readonly scope: object
   readonly #upstream: Upstream
   readonly #forking: Forking
+  readonly #verdict: Verdict
   readonly #isInvite: boolean
   readonly createdAt: number
 
@@ -64,19 +64,9 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   edits: EditList | null = null
   firstTarget: Target | null = null
   isCancelled = false
-  isSuspended = false
-  /** How long a suspended one waits at most. */
-  #suspension: Timer | null = null
+  #suspension: Suspension | null = null
   relayError = 0
   #loopDigest = ''
-  /** Handlers that are running: while there are any, nothing is decided. */
-  #holds = 0
-  /** The response that a running failure route is about. */
-  #winner: ProxyBranch | null = null
-  /** A failure route added nothing: it is not asked again. */
-  #isExhausted = false
-  /** A 6xx came: no further branches. */
-  #isBlocked = false
 
   constructor(services: ProxyServices, server: ServerTransaction, scope: object) {
     this.services = services
@@ -87,12 +77,9 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.autoInvite100 = services.settings.autoInvite100
     this.#forking = new Forking(this)
     this.#upstream = new Upstream(services, server, this)
+    this.#verdict = new Verdict(this, this.#forking, this.#upstream)
     this.#isInvite = server.method === 'INVITE'
     this.createdAt = server.createdAt
-    // One that was settled: all there is to know of it is that it was answered.
-    if (!server.isTerminated) return
-    this.#upstream.isAnswered = true
-    this.#upstream.finalStatus = server.lastStatus
   }
 
   get branches(): readonly ProxyBranch[] {
@@ -112,13 +99,13 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   }
 
   get bestStatus(): number {
-    if (this.#winner !== null) return this.#winner.status
-    if (this.isAnswered) return this.#upstream.finalStatus
-    return this.#best()?.status ?? this.server.lastStatus
+    const verdict = this.#verdict
+    if (verdict.winner === null && this.isAnswered) return this.#upstream.finalStatus
+    return verdict.best()?.status ?? this.server.lastStatus
   }
 
   get bestResponse(): SipMessage | null {
-    return (this.#winner ?? this.#best())?.response ?? null
+    return this.#verdict.best()?.response ?? null
   }
 
   get loopDigest(): string {
@@ -136,20 +123,20 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     const refusal = this.#refusal(targets)
     if (refusal !== 0) return refusal
     if (this.firstTarget === null) this.#begin(targets, request, edits)
-    this.#holds++
+    this.#verdict.hold()
     const started = this.#forking.start(targets, edits)
-    this.#holds--
+    this.#verdict.letGo()
     if (started <= 0) return this.#fail(started)
     this.relayError = 0
-    this.#isExhausted = false
+    this.#verdict.reopen()
     this.#forking.started()
-    if (this.#isComplete()) queueMicrotask(() => this.#evaluate())
+    if (this.#verdict.isComplete()) queueMicrotask(() => this.#verdict.evaluate())
     return started
   }
 
   /** 0 if branches may be added, else one of relayErrors. */
   #refusal(targets: readonly Target[]): number {
-    if (this.isAnswered || targets.length === 0 || this.#isBlocked) return relayErrors.unspecified
+    if (this.isAnswered || targets.length === 0 || this.#verdict.isBlocked) return relayErrors.unspecified
     if (this.isCancelled) return this.#fail(relayErrors.cancelled)
     if (this.firstTarget !== null) return 0
     const { server, services } = this
@@ -183,7 +170,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     if (branch.isReplica) return true
     if (!this.isAnswered && !branch.isCancelled) return true
     this.#end(branch, 487, 'transport', null)
-    this.#evaluate()
+    this.#verdict.evaluate()
     return false
   }
 
@@ -265,19 +252,18 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
    * call leaves behind is then some hundred octets outside the heap. A reply route wants to see every 2xx: it keeps them.
    */
   #settle(): void {
-    if (!this.#isInvite || !this.isAnswered || this.#holds > 0 || this.replyRoute !== null) return
-    if (this.branches.length > 0 && !this.#isComplete()) return
+    if (!this.#isInvite || !this.isAnswered || this.#verdict.isHeld || this.replyRoute !== null) return
+    if (this.branches.length > 0 && !this.#verdict.isComplete()) return
     for (const branch of this.branches) branch.client?.settle?.(this.server)
     this.server.settle?.()
   }
 
   #failure(branch: ProxyBranch, status: number): void {
     if (status >= 600 && !this.disable6xx) {
-      this.#isBlocked = !this.services.settings.disable6xxBlock
+      this.#verdict.isBlocked = !this.services.settings.disable6xxBlock
       this.#cancel('others', branch.index, status, '')
     }
-    this.#branchFailed(branch)
-    this.#evaluate()
+    this.#verdict.failed(branch)
   }
 
   /** §16.7 step 3: there is nobody to forward it to. A final one is the end of the branch. */
@@ -286,8 +272,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.services.log.info({ target: branch.target.uri, statusCode }, 'a response without a further Via')
     if (statusCode < 200 || branch.isFinal) return
     this.#end(branch, 502, 'response', flow)
-    this.#branchFailed(branch)
-    this.#evaluate()
+    this.#verdict.failed(branch)
   }
 
   /** RFC 3263 §4.3: after a 503, silence, or an error of the transport the next address of the host name has its turn. */
@@ -316,8 +301,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   #failBranch(branch: ProxyBranch, status: number): void {
     if (branch.isFinal) return
     this.#end(branch, status, branch.isTimeout ? 'timeout' : 'transport', null)
-    this.#branchFailed(branch)
-    this.#evaluate()
+    this.#verdict.failed(branch)
   }
 
   #end(branch: ProxyBranch, status: number, cause: BranchEnd['cause'], responseFlow: Flow | null): void {
@@ -327,82 +311,7 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     if (this.isAnswered) this.#settle()
     // What never left says nothing about the flow it would have gone to.
     if (branch.client === null || !this.services.isWatched) return
-    this.services.branchEnded({
-      context: this,
-      target: branch.target,
-      method: this.server.method,
-      statusCode: cause === 'response' ? status : 0,
-      cause,
-      responseFlow,
-      flow: branch.client.flow,
-    })
-  }
-
-  // Failure: serial forking.
-
-  /** event_route[tm:branch-failure:...]: it may relay, so nothing is decided before it is done. */
-  #branchFailed(branch: ProxyBranch): void {
-    const route = this.branchFailureRoute
-    if (route === null || this.isAnswered || branch.isDropped) return
-    this.#holds++
-    const done = this.services.handlers.onBranchFailure(this, route, branch)
-    if (!(done instanceof Promise)) {
-      this.#holds--
-      return
-    }
-    const goOn = () => {
-      this.#holds--
-      this.#evaluate()
-    }
-    done.then(goOn, goOn)
-  }
-
-  /** §16.7 step 6: once nothing is open any more, the failure route, then the best response. */
-  #evaluate(): void {
-    while (!this.isAnswered && this.#holds === 0 && this.#isComplete()) {
-      const route = this.failureRoute
-      const best = this.#best()
-      if (route === null || best === null || this.#isExhausted) {
-        this.#upstream.answer(best, this.branches.filter(counts), this.relayError)
-        return
-      }
-      this.#runFailureRoute(route, best)
-    }
-  }
-
-  #isComplete(): boolean {
-    for (const branch of this.branches) if (!branch.isFinal) return false
-    return this.branches.length > 0
-  }
-
-  #best(): ProxyBranch | null {
-    return pickBest(this.branches.filter(counts), this.#isInvite)
-  }
-
-  /** A failure route is armed for one run: the script arms it again for the next leg. */
-  #runFailureRoute(route: string, best: ProxyBranch): void {
-    this.failureRoute = null
-    // After a 6xx no branch is added on its own account (§16.7 step 5); a script that sees it may: voicemail after 603.
-    this.#isBlocked = false
-    this.#winner = best
-    this.#forking.legs.next()
-    this.#isExhausted = true
-    this.#holds++
-    const done = this.services.handlers.onFailure(this, route)
-    if (!(done instanceof Promise)) {
-      this.#endFailureRoute()
-      return
-    }
-    const goOn = () => {
-      this.#endFailureRoute()
-      this.#evaluate()
-    }
-    done.then(goOn, goOn)
-  }
-
-  #endFailureRoute(): void {
-    this.#holds--
-    this.#winner = null
+    this.services.branchEnded(branch.endedBy(this, cause, responseFlow))
   }
 
   dropResponses(which: 'all' | 'last' | 'none'): void {
@@ -423,18 +332,15 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     if (!this.#isInvite) return
     const unsent = cancelBranches(this.branches, which, branchIndex, headers)
     for (const branch of unsent) this.#end(branch, 487, 'transport', null)
-    if (unsent.length > 0) queueMicrotask(() => this.#evaluate())
+    if (unsent.length > 0) queueMicrotask(() => this.#verdict.evaluate())
   }
 
   /** Of our own accord. Most calls have one branch, and then there are no others. */
   #cancel(which: CancelScope, branchIndex: number, status: number, text: string): void {
     const { length } = this.branches
     if (!this.#isInvite || length === 0 || (length === 1 && which === 'others')) return
-    this.cancelBranches(
-      which,
-      branchIndex,
-      this.services.settings.localCancelReason ? ownReason(status, text) : '',
-    )
+    const { localCancelReason } = this.services.settings
+    this.cancelBranches(which, branchIndex, localCancelReason ? ownReason(status, text) : '')
   }
 
   /** A CANCEL that the script relays: answered here, passed on hop by hop. */
@@ -454,31 +360,26 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     return isSent
   }
 
+  get isSuspended(): boolean {
+    return this.#suspension !== null
+  }
+
   suspend(): boolean {
     if (this.isAnswered || this.isSuspended) return false
-    this.isSuspended = true
-    this.#suspension = this.services.clock.schedule(limits.scriptWaitMillisecondsMax, () => {
-      this.#wake()
-      const status = this.#isInvite ? 408 : 500
-      this.reply(status, reasonPhraseOf(status))
-    })
+    this.#suspension = new Suspension(this, this.services, () => this.#wake())
     return true
   }
 
   resume(route: string): boolean {
-    const { handlers, log } = this.services
-    if (!this.isSuspended || handlers.onContinue === undefined) return false
+    const suspension = this.#suspension
+    if (suspension === null || this.services.handlers.onContinue === undefined) return false
     this.#wake()
-    const done = handlers.onContinue(this, route)
-    if (done instanceof Promise) {
-      done.catch((error: unknown) => log.error({ err: error, route }, 'a continued route failed'))
-    }
+    suspension.resume(route)
     return true
   }
 
   #wake(): void {
-    this.isSuspended = false
-    this.#suspension?.cancel()
+    this.#suspension?.end()
     this.#suspension = null
   }
 
@@ -487,9 +388,9 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
   }
 
   finishScript(): void {
-    if (this.isAnswered || this.isSuspended || this.#holds > 0) return
+    if (this.isAnswered || this.isSuspended || this.#verdict.isHeld) return
     if (this.branches.length > 0) {
-      this.#evaluate()
+      this.#verdict.evaluate()
     } else if (this.relayError !== 0) {
       this.#upstream.answer(null, this.branches, this.relayError)
     } else {
@@ -504,5 +405,3 @@ export class ProxyContext implements ResponseContext, ServerTransactionUser, Bra
     this.services.contextEnded(this)
   }
 }
-
-const counts = (branch: ProxyBranch) => branch.counts

@@ -16,14 +16,17 @@ export class Upstream {
   readonly #services: ProxyServices
   readonly #server: ServerTransaction
   readonly #context: ResponseContext
-  isAnswered = false
+  isAnswered: boolean
   /** Of the final response, 0 before. */
-  finalStatus = 0
+  finalStatus: number
 
   constructor(services: ProxyServices, server: ServerTransaction, context: ResponseContext) {
     this.#services = services
     this.#server = server
     this.#context = context
+    // Of one that was settled all there is to know is that it was answered.
+    this.isAnswered = server.isTerminated
+    this.finalStatus = server.isTerminated ? server.lastStatus : 0
   }
 
   /** A response of our own. False if a final one went before. */
