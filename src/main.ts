@@ -41,6 +41,11 @@ const runCommand = program
   )
   .option('--data <directory>', 'where bindings and messages are kept', defaultDataDirectory())
   .option('--memory', 'keeps nothing on disk')
+  .option(
+    '--control <path>',
+    'the socket for viaduct ctl, or none (default: control.sock in the data directory; none with --memory)',
+    process.env['VIADUCT_CONTROL'],
+  )
   .addOption(pluginsOption())
   .option('-P, --pid <file>', 'writes the process id there')
   .option('-w, --workdir <directory>', 'changes to this directory first')

@@ -1,10 +1,16 @@
 import { resolve } from 'node:path'
 import { type Diagnostic, renderDiagnostic } from '../../grammar/diagnostics.ts'
+import type { ControlServer } from '../control/control-server.ts'
+import { MethodTable, type Responder } from '../control/methods.ts'
+import { routerMethods } from '../control/router-methods.ts'
+import { WorkerResponder } from '../control/worker-responder.ts'
 import { addressesOf, parseListen } from '../listen.ts'
+import type { ControlEndpoint } from '../plugin/plugin.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createPinoLog } from '../runtime/pino-log.ts'
 import { systemRandom } from '../runtime/random.ts'
+import { controlEndpointsOf } from '../script/engine.ts'
 import { acceptScript, ScriptRejected, startServer } from '../server.ts'
 import { openStore, storeFiles } from '../store/open-store.ts'
 import type { Store } from '../store/table.ts'
@@ -13,6 +19,7 @@ import { createSystemNetwork } from '../transport/system-network.ts'
 import type { Network } from '../transport/transport.ts'
 import { version } from '../version.ts'
 import { RejectedByThread, type ServerDescription } from '../worker/messages.ts'
+import { openControl, responderOf } from './control.ts'
 import { describe } from './describe.ts'
 import { PidFile } from './pid-file.ts'
 import {
@@ -36,6 +43,8 @@ export interface RunOptions {
   readonly data?: string
   readonly plugins?: readonly string[]
   readonly memory?: boolean
+  /** The path of the control socket, or `none`. */
+  readonly control?: string
   readonly pid?: string
   readonly workdir?: string
   readonly user?: string
@@ -67,6 +76,9 @@ export async function run(options: RunOptions): Promise<number> {
     // As in Kamailio, -d outdoes the script's debug=.
     if (options.debug) log.setLevel(levelOf(options.debug))
     startup.pidFile?.write(process.pid)
+    startup.control?.serve(
+      responderOf(router.responder, { clock: startup.clock, threads: router.threads }, log),
+    )
     announce(router, startup.path, options, notices)
     keepRunning(notices)
     return await stopAfter(stopSignal, router, notices)
@@ -74,6 +86,7 @@ export async function run(options: RunOptions): Promise<number> {
     complain(error, log)
     return 1
   } finally {
+    startup.control?.close()
     startup.pidFile?.remove()
   }
 }
@@ -83,6 +96,10 @@ interface RunningRouter {
   readonly diagnostics: readonly Diagnostic[]
   readonly description: ServerDescription
   readonly workers: number
+  /** What answers commands about it. */
+  readonly responder: Responder
+  /** What runs in the process, for people. */
+  threads(): readonly string[]
   /** Fulfilled if it cannot go on: no worker is left. */
   readonly ended: Promise<void>
   stop(drainMilliseconds: number): Promise<void>
@@ -95,9 +112,10 @@ interface RunningRouter {
 class Startup {
   path = ''
   pidFile: PidFile | null = null
+  control: ControlServer | null = null
+  readonly clock = systemClock()
   readonly #options: RunOptions
   readonly #log: Log
-  readonly #clock = systemClock()
 
   constructor(options: RunOptions, log: Log) {
     this.#options = options
@@ -136,9 +154,9 @@ class Startup {
       accepted,
       network,
       log: this.#log,
-      clock: this.#clock,
+      clock: this.clock,
       random: systemRandom(),
-      store: () => this.#openStore(identity),
+      store: () => this.#openStore(identity, controlEndpointsOf(accepted.loaded)),
       ...(listen.length > 0 && { listen }),
       transactionsMax: transactionsThatFit(),
     })
@@ -146,6 +164,8 @@ class Startup {
       diagnostics: accepted.diagnostics,
       description: describe(server),
       workers: 1,
+      responder: new MethodTable(routerMethods(server), this.clock, this.#log),
+      threads: () => [`main thread: worker 0 ${server.sockets.sockets.map(({ label }) => label).join(' ')}`],
       ended: new Promise(() => {}),
       stop: (milliseconds) => server.stop(milliseconds),
     }
@@ -169,20 +189,29 @@ class Startup {
       pretty: isPretty(this.#options),
       environment: { ...environment },
     }
-    const supervisor = superviseThreads(workers, settings, this.#log)
+    const responder = new WorkerResponder(this.clock)
+    const supervisor = superviseThreads(workers, settings, this.#log, (worker, commands) =>
+      responder.add(worker, commands),
+    )
     try {
       const loaded = await supervisor.load()
       const sockets = await freeSockets(network, loaded.listen)
       await supervisor.bind(sockets)
       const uid = process.geteuid?.()
       if (identity !== null && uid === 0) giveSockets(identity)
-      this.#beforeStore(identity)
+      await this.#beforeStore(identity, loaded.endpoints as readonly ControlEndpoint[])
       supervisor.mayBindAgain = process.geteuid?.() === uid || sockets.every(({ port }) => mayBind(port))
       const description = await supervisor.open()
+      await responder.learn()
       return {
         diagnostics: loaded.diagnostics as readonly Diagnostic[],
         description,
         workers,
+        responder,
+        threads: () => [
+          'main thread: commands, and looks after the workers',
+          ...responder.living().map((worker) => `worker ${worker} ${description.sockets.join(' ')}`),
+        ],
         ended: supervisor.allGivenUp,
         stop: (milliseconds) => supervisor.stop(milliseconds),
       }
@@ -198,14 +227,17 @@ class Startup {
     return memory === true ? null : data
   }
 
-  async #openStore(identity: Identity | null): Promise<Store> {
-    this.#beforeStore(identity)
-    return await openStore({ directory: this.#directory, log: this.#log, clock: this.#clock })
+  async #openStore(identity: Identity | null, endpoints: readonly ControlEndpoint[]): Promise<Store> {
+    await this.#beforeStore(identity, endpoints)
+    return await openStore({ directory: this.#directory, log: this.#log, clock: this.clock })
   }
 
-  #beforeStore(identity: Identity | null): void {
-    const { pid } = this.#options
+  /** What only root may do, and then no more root. */
+  async #beforeStore(identity: Identity | null, endpoints: readonly ControlEndpoint[]): Promise<void> {
+    const { pid, control: wished } = this.#options
     if (pid !== undefined) this.pidFile = new PidFile(pid)
+    const settings = { wished, directory: this.#directory, identity }
+    this.control = await openControl(settings, endpoints, this.clock, this.#log)
     if (identity === null) return
     if (this.#directory !== null) giveDataDirectory(this.#directory, identity, storeFiles)
     becomeIdentity(identity)

@@ -1,8 +1,12 @@
 import { workerData } from 'node:worker_threads'
+import { MethodTable } from '../control/methods.ts'
+import { routerMethods } from '../control/router-methods.ts'
+import { answerTunnel } from '../control/tunnel.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { KeyedDigest } from '../runtime/keyed-digest.ts'
 import { createPinoLog } from '../runtime/pino-log.ts'
 import { systemRandom } from '../runtime/random.ts'
+import { controlEndpointsOf } from '../script/engine.ts'
 import { acceptScript, ScriptRejected, type Server, socketsOf, startServer } from '../server.ts'
 import { openStore } from '../store/open-store.ts'
 import { regionStore } from '../store/region-store.ts'
@@ -68,7 +72,12 @@ try {
     log,
     ...(settings.listen && { listen: settings.listen }),
   })
-  say({ kind: 'loaded', listen: asked, diagnostics: accepted.diagnostics })
+  say({
+    kind: 'loaded',
+    listen: asked,
+    diagnostics: accepted.diagnostics,
+    endpoints: controlEndpointsOf(accepted.loaded),
+  })
   server = await startServer({
     ...script,
     accepted,
@@ -96,6 +105,7 @@ try {
       },
     },
   })
+  answerTunnel(start.commands, new MethodTable(routerMethods(server), clock, log))
   // As in Kamailio, -d outdoes the script's debug=.
   if (settings.debug > 0) log.setLevel(level)
   keepRunning(notices)

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
+import type { MessagePort } from 'node:worker_threads'
 import { limits } from '../limits.ts'
 import { systemClock, systemMonotonic } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
@@ -66,6 +67,7 @@ export function superviseThreads(
   count: number,
   settings: ThreadSettings,
   log: Log,
+  onThread: (worker: number, commands: MessagePort) => void,
 ): Supervisor<ThreadSettings> {
   // The name of the file differs once it is compiled.
   const entry = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url)
@@ -79,5 +81,6 @@ export function superviseThreads(
     heapMebibytes: Math.max(leastHeapMebibytes, Math.floor(heapMebibytes)),
     clock: systemClock(),
     log,
+    onThread,
   })
 }

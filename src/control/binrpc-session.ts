@@ -2,8 +2,8 @@ import { limits } from '../limits.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { answerPacket, type BinrpcRequest, faultPacket, readPacket } from './binrpc.ts'
 import type { ServeConnection } from './control-server.ts'
-import { CommandRefused, type Fault } from './fault.ts'
-import type { Responder } from './methods.ts'
+import { CommandRefused } from './fault.ts'
+import { type Responder, wholeAnswer } from './methods.ts'
 import { Deadline, sinkOf } from './session.ts'
 
 /** A connection of kamcmd: packets in, packets out, one at a time. An answer is one packet, and so has a bound. */
@@ -48,20 +48,4 @@ async function answer(request: BinrpcRequest, responder: Responder): Promise<Buf
     if (!(error instanceof CommandRefused)) throw error
     return faultPacket(cookie, error.fault.code, error.fault.message)
   }
-}
-
-const tooLong: Fault = { code: 500, message: 'The answer is too long for one packet: ask with viaduct ctl' }
-
-/** @throws CommandRefused also for an answer that is too long to be one text. */
-export async function wholeAnswer(
-  responder: Responder,
-  method: string,
-  params: readonly unknown[],
-): Promise<string> {
-  let text = ''
-  await responder.answer(method, params, (piece) => {
-    text += piece
-    if (text.length > limits.controlMergedCharactersMax) throw new CommandRefused(tooLong)
-  })
-  return text
 }

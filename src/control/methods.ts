@@ -119,3 +119,19 @@ export class Responders implements Responder {
     return responder.answer(name, params, sink)
   }
 }
+
+const tooLong: Fault = { code: 500, message: 'The answer is too long for one packet: ask with viaduct ctl' }
+
+/** @throws CommandRefused also for an answer that is too long to be one text. */
+export async function wholeAnswer(
+  responder: Responder,
+  method: string,
+  params: readonly unknown[],
+): Promise<string> {
+  let text = ''
+  await responder.answer(method, params, (piece) => {
+    text += piece
+    if (text.length > limits.controlMergedCharactersMax) throw new CommandRefused(tooLong)
+  })
+  return text
+}

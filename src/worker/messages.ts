@@ -10,6 +10,8 @@ export interface ThreadStart<Settings> {
   readonly links: LinkMemory
   readonly regions: RegionAccess
   readonly control: MessagePort
+  /** Commands of operators come here (control/tunnel.ts). */
+  readonly commands: MessagePort
   /** One for the whole router: what a worker signs another recognizes. */
   readonly secret: string
   /** Milliseconds of the system's monotonic clock that are zero on the clock of all workers. */
@@ -46,6 +48,8 @@ export interface ServerDescription {
 export interface LoadedByThread {
   readonly listen: readonly ListenRequest[]
   readonly diagnostics: readonly unknown[]
+  /** Where modules want commands to be served. */
+  readonly endpoints: readonly unknown[]
 }
 
 /** A thread failed because the script has errors. */

@@ -36,6 +36,8 @@ export interface SupervisorOptions<Settings> {
   readonly heapMebibytes: number
   readonly clock: Clock
   readonly log: Log
+  /** Gets a port to each thread that starts, at whose other end the thread answers commands. */
+  readonly onThread?: (worker: number, commands: MessagePort) => void
 }
 
 /** Milliseconds until a worker is replaced: the first time, and at most. Doubled with each death in a row. */
@@ -129,6 +131,7 @@ export class Supervisor<Settings> {
     const { entry, secret, clockOrigin, settings, heapMebibytes } = this.#options
     const control = new MessageChannel()
     const regions = new MessageChannel()
+    const commands = new MessageChannel()
     const signal = new SharedArrayBuffer(4)
     this.#regions.serve(regions.port1, signal)
     const start: ThreadStart<Settings> = {
@@ -137,19 +140,22 @@ export class Supervisor<Settings> {
       links: this.#links,
       regions: { port: regions.port2, signal, locks: this.#regions.locks },
       control: control.port2,
+      commands: commands.port2,
       secret,
       clockOrigin,
       settings,
     }
     const worker = new Worker(entry, {
       workerData: start,
-      transferList: [control.port2, regions.port2],
+      transferList: [control.port2, regions.port2, commands.port2],
       resourceLimits: { maxOldGenerationSizeMb: heapMebibytes },
       name: `viaduct ${index}`,
     })
+    this.#options.onThread?.(index, commands.port1)
     const thread = new Thread(worker, control.port1)
     void thread.ended.then((why) => {
       regions.port1.close()
+      commands.port1.close()
       this.#died(index, thread, why)
     })
     return thread
