@@ -124,7 +124,8 @@ function register(
       : listPlan(registrar, context, flags, existing, requested.contacts, registration, delegation)
   if (plan.kind === 'refused') return plan.refusal
   if (plan.kind === 'full') return refusals.tooManyBindings(retryAfter(registrar))
-  if (!location.hasRoomFor(plan.changes.length)) return refusals.tableFull(retryAfter(registrar))
+  const growth = growthOf(plan.changes)
+  if (growth > 0 && !location.hasRoomFor(growth)) return refusals.tableFull(retryAfter(registrar))
   const ready = plan.changes.length === 0 ? null : location.apply(plan.changes)
   rememberChanged(context, settings, plan)
   if (registrar.host.log.enabled('debug')) {
@@ -176,6 +177,13 @@ function registerPlain(
     headers: plainContactLine(after, now, settings.receivedParam) + extensions.headers,
     ready,
   }
+}
+
+/** A full table still refreshes what it has, and removes it. */
+function growthOf(changes: readonly Change[]): number {
+  let growth = 0
+  for (const { before, after } of changes) growth += Number(after !== null) - Number(before !== null)
+  return growth
 }
 
 /** What is registered: what the script names, or what To does. */

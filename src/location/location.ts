@@ -161,8 +161,8 @@ export class Location {
    */
   refresh(after: Refreshed, now = this.#clock.now()): RefreshOutcome {
     if (this.#held.of(after.aor).length > 0 || this.#refreshListeners.includes(null)) return 'other'
-    if (!this.hasRoomFor(1)) return 'other'
     const outcome = this.#table.refresh(after, now)
+    if (outcome === 'absent' && !this.hasRoomFor(1)) return 'other'
     if (outcome === 'done') for (const listener of this.#refreshListeners) listener?.(after.origin)
     return outcome
   }

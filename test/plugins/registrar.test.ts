@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import registrar from '../../plugins/registrar/index.ts'
+import type { UsrlocExports } from '../../plugins/usrloc/exports.ts'
 import usrloc from '../../plugins/usrloc/index.ts'
 import { limits, type Table } from '../../src/plugin/index.ts'
 import { memoryTable } from '../../src/store/memory.ts'
@@ -377,6 +378,20 @@ describe('the store behind it', () => {
     isFull = false
     expect(await saved(register('a', '<sip:a@6.6.6.6>'))).toMatchObject({ status: 200 })
   })
+
+  test.each([0, 1])(
+    'a full table takes nobody new, and refreshes and removes whom it has (db_mode %i)',
+    async (mode) => {
+      edge = await edgeWith({}, { db_mode: mode })
+      expect(await saved(register('a', '<sip:a@1.2.3.4>'))).toMatchObject({ status: 200 })
+      const location = edge.exportsOf<UsrlocExports>('usrloc').table('location')
+      location.hasRoomFor = () => false
+      expect(await saved(register('b', '<sip:b@1.2.3.4>'))).toMatchObject({ status: 503 })
+      expect(await saved(register('a', '<sip:a@1.2.3.4>;expires=60'))).toMatchObject({ rc: 2, status: 200 })
+      expect(await saved(register('a', '<sip:a@1.2.3.4>;expires=0'))).toMatchObject({ rc: 3, status: 200 })
+      expect(lookedUp('a').rc).toBe(-1)
+    },
+  )
 
   test('bindings are back after a restart, with what is left of their lifetime', async () => {
     const tables = new Map<string, Table<unknown>>()
