@@ -55,7 +55,10 @@ export default definePlugin({
     },
   },
   rpc: {
-    'domain.reload': { doc: 'Reads the tables again; the old ones stay if that fails.' },
+    'domain.reload': {
+      doc: 'Reads the tables again; the old ones stay if that fails.',
+      workers: 'every',
+    },
     'domain.dump': { doc: 'All domains.' },
   },
 

@@ -177,6 +177,7 @@ export default definePlugin({
     'nathelper.enable_ping': {
       doc: 'Switches keepalives on or off.',
       params: [{ name: 'on', doc: '1 or 0.' }],
+      workers: 'every',
     },
   },
   metrics: { viaduct_nathelper_pinged_bindings: { doc: 'Bindings that get keepalives.' } },

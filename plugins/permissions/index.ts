@@ -150,11 +150,12 @@ export default definePlugin({
   rpc: {
     'permissions.addressReload': {
       doc: 'Reads all addresses again; the old ones stay if anything is wrong.',
+      workers: 'every',
     },
     'permissions.addressDump': { doc: 'Rules of single addresses.' },
     'permissions.subnetDump': { doc: 'Rules of prefixes.' },
     'permissions.domainDump': { doc: 'Rules of host names.' },
-    'permissions.trustedReload': { doc: 'Reads table trusted again.' },
+    'permissions.trustedReload': { doc: 'Reads table trusted again.', workers: 'every' },
     'permissions.trustedDump': { doc: 'Rules of table trusted.' },
   },
 

@@ -55,7 +55,8 @@ export default definePlugin({
   rpc: {
     'pike.top': {
       params: [{ name: 'which', optional: true, doc: 'ALL, HOT or WARM; HOT if absent.' }],
-      doc: 'Sources and their counts.',
+      doc: 'Sources and their counts; each worker counts for itself.',
+      workers: { list: 'concat', number_of_rows: 'sum' },
     },
   },
   metrics: { viaduct_pike_blocked_total: { doc: 'Messages of sources that send too much.' } },

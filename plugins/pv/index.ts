@@ -146,13 +146,24 @@ export default definePlugin({
       rpc: {
         'pv.shvGet': ([name]) => (name === undefined ? shared.all() : shared.describe(String(name))),
         'pv.shvSet': ([name, type, given]) => {
-          shared.set(String(name), type === 'int' ? Number(given) : String(given))
-          return {}
+          shared.set(String(name), sharedValue(name, type, given))
+          return 'Ok. Variable set to new value.'
         },
       },
     }
   },
 })
+
+function sharedValue(name: unknown, type: unknown, given: unknown): string | number {
+  const missing =
+    name === undefined ? 'varname' : type === undefined ? 'type' : given === undefined ? 'value' : null
+  if (missing !== null) throw new Error(`Missing parameter ${missing} (Parameters: varname type value)`)
+  if (type === 'str') return String(given)
+  if (type !== 'int') throw new Error('Unknown parameter type (Types: int or str)')
+  const number = Number(given)
+  if (!Number.isSafeInteger(number)) throw new Error('The value is no integer')
+  return number
+}
 
 function typeName(given: string | number | null): string {
   if (given === null) return 'null'

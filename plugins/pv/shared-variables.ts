@@ -1,4 +1,11 @@
-import { ArgumentProblem, limits, PackedValues, type PluginHost, type Value } from '../../src/plugin/index.ts'
+import {
+  ArgumentProblem,
+  limits,
+  PackedValues,
+  type PluginHost,
+  RpcFault,
+  type Value,
+} from '../../src/plugin/index.ts'
 
 /** `$shv`: one value per name for all messages. Reads as 0 until it is set (measured on Kamailio 5.6.3). */
 export interface SharedVariables {
@@ -96,7 +103,7 @@ function incremented(value: string | number): number {
 }
 
 function described(name: string, value: string | number | undefined): DescribedVariable {
-  if (value === undefined) throw new Error('Variable not found')
+  if (value === undefined) throw new RpcFault(404, 'Variable not found')
   return { name, type: typeof value === 'number' ? 'int' : 'string', value }
 }
 

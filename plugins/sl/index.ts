@@ -97,7 +97,7 @@ export default definePlugin({
       doc: 'Forwards a response without state, to where the request that we forwarded came from.',
     },
   },
-  rpc: { 'sl.stats': { doc: 'How many answers of each code were sent statelessly.' } },
+  rpc: { 'sl.stats': { doc: 'How many answers of each code were sent statelessly.', workers: 'sum' } },
   setup(host, params) {
     const answer = (context: RouteContext, codeText: string, phrase: string): number => {
       if (context.message.method === 'ACK' && context.message.isRequest) return 1

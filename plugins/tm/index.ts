@@ -55,8 +55,8 @@ export default definePlugin({
     'branch-failure:*': { doc: 'A branch failed that t_on_branch_failure() armed.' },
   },
   rpc: {
-    'tm.stats': { doc: 'Counters since the start.' },
-    'tm.list': { doc: 'Living transactions, at most a thousand.' },
+    'tm.stats': { doc: 'Counters since the start.', workers: 'sum' },
+    'tm.list': { doc: 'Living transactions, at most a thousand of each worker.', workers: 'concat' },
   },
   setup(host, values) {
     applyParams(host, values)

@@ -16,40 +16,45 @@ export interface DumpSettings {
   hashSize: number
 }
 
-/** A page at a time: the router goes on with its work in between, however many there are. */
-export async function dumpTables(
+/** The rows are made as they are asked for, so that nobody holds a million of them, and their number is known after. */
+export function dumpTables(
   tables: Iterable<Location>,
   time: { now: number; wall: number },
   settings: DumpSettings,
   brief: boolean,
-): Promise<unknown> {
-  const domains = []
-  for (const location of tables) {
-    const aors: unknown[] = []
-    let most = 0
+): { Domains: unknown[] } {
+  return { Domains: [...tables].map((location) => ({ Domain: dumpTable(location, time, settings, brief) })) }
+}
+
+function dumpTable(
+  location: Location,
+  time: { now: number; wall: number },
+  settings: DumpSettings,
+  brief: boolean,
+): Record<string, unknown> {
+  let records = 0
+  let most = 0
+  async function* rows(): AsyncGenerator<unknown> {
     for await (const [aor, bindings] of aorsOf(location, time.now)) {
+      records++
       most = Math.max(most, bindings.length)
-      aors.push({ Info: brief ? { AoR: aor } : dumpAor(aor, bindings, time) })
+      yield { Info: brief ? { AoR: aor } : dumpAor(aor, bindings, time) }
     }
-    domains.push({
-      Domain: {
-        Domain: location.name,
-        Size: 2 ** settings.hashSize,
-        AoRs: aors,
-        Stats: { Records: aors.length, 'Max-Slots': most },
-      },
-    })
   }
-  return { Domains: domains }
+  return {
+    Domain: location.name,
+    Size: 2 ** settings.hashSize,
+    AoRs: rows(),
+    Stats: () => ({ Records: records, 'Max-Slots': most }),
+  }
 }
 
 /** Each address-of-record once, with what has not expired. */
 async function* aorsOf(location: Location, now: number): AsyncGenerator<[string, readonly Binding[]]> {
   // With a flow or without: some addresses-of-record have bindings of both kinds.
   const seen = new Set<string>()
-  for (const { aor } of [...location.held()]) {
-    if (seen.has(aor)) continue
-    seen.add(aor)
+  for (const { aor } of location.held()) seen.add(aor)
+  for (const aor of [...seen]) {
     const bindings = location.of(aor)
     if (bindings.length > 0) yield [aor, bindings]
   }

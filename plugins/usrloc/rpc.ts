@@ -4,7 +4,6 @@ import {
   canonicalName,
   createBinding,
   type Location,
-  octetsOf,
   type PluginHost,
 } from '../../src/plugin/index.ts'
 import { type DumpSettings, dumpAor, dumpTables } from './dump.ts'
@@ -103,7 +102,7 @@ export function locationCommands(
 
   function existing(name: unknown): Location {
     for (const location of usrloc.tables()) if (location.name === name) return location
-    throw new Error('Location table not found')
+    throw new Error('Domain table not found')
   }
 }
 
@@ -111,8 +110,9 @@ function removals(bindings: readonly Binding[]): Change[] {
   return bindings.map((before) => ({ before, after: null }))
 }
 
+/** Octets already: the control interface has seen to that. */
 function text(param: unknown): string {
-  return typeof param === 'string' ? octetsOf(param) : typeof param === 'number' ? String(param) : ''
+  return typeof param === 'string' || typeof param === 'number' ? String(param) : ''
 }
 
 function integer(param: unknown): number {

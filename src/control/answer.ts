@@ -5,7 +5,7 @@ import { readable } from './octets.ts'
 /**
  * What a method answers, written as JSON bit by bit. Beside plain values there may stand in it
  *
- *   an iterable or async iterable   an array, whose rows are plain values made one by one
+ *   an iterable or async iterable   an array, whose rows are made one by one; in them, or in their members, the same
  *   a function without arguments    what it returns when its turn has come: a sum over the rows before it
  *
  * so that a table of a million rows is never a value, and never holds the loop for longer than a piece takes.
@@ -42,8 +42,10 @@ class AnswerWriter {
   async #rows(rows: AsyncIterable<unknown> | Iterable<unknown>): Promise<void> {
     let separator = '['
     for await (const row of rows) {
-      this.#text += separator + (JSON.stringify(row) ?? 'null')
+      this.#text += separator
       separator = ','
+      if (isObject(row) && Object.values(row).some(isLong)) await this.value(row)
+      else this.#text += JSON.stringify(row) ?? 'null'
       if (this.#isFull) await this.#flush()
     }
     this.#text += separator === '[' ? '[]' : ']'
@@ -91,6 +93,15 @@ class AnswerWriter {
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
+}
+
+/** A row that holds one is written bit by bit too. */
+const longArray = 32
+
+function isLong(member: unknown): boolean {
+  return (
+    typeof member === 'function' || isRows(member) || (Array.isArray(member) && member.length > longArray)
+  )
 }
 
 function isRows(value: unknown): value is AsyncIterable<unknown> | Iterable<unknown> {

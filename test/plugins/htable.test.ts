@@ -10,6 +10,7 @@ import htable from '../../plugins/htable/index.ts'
 import { simulatedClock } from '../../src/testing/clock.ts'
 import { requestText } from './digest-client.ts'
 import { createStand } from './stand.ts'
+import { written } from './written.ts'
 
 const definitions = [
   'a=>size=4;autoexpire=10;',
@@ -253,7 +254,7 @@ describe('commands', () => {
     const { bench, set } = await tables()
     set('a=>sx', 'val')
     set('a=>sy', 7)
-    expect(bench.rpc('htable.dump', 'a')).toEqual([
+    expect(await written(bench.rpc('htable.dump', 'a'))).toEqual([
       { entry: 8, size: 1, slot: [{ name: 'sy', value: 7, type: 'int' }] },
       { entry: 9, size: 1, slot: [{ name: 'sx', value: 'val', type: 'str' }] },
     ])
@@ -263,7 +264,7 @@ describe('commands', () => {
     expect(bench.rpc('htable.setex', 'a', 'k', 7)).toBe('Ok')
     expect(bench.rpc('htable.delete', 'a', 'k')).toBe('Ok. Key deleted.')
     expect(bench.rpc('htable.flush', 'a')).toBe('Ok. Htable flushed.')
-    expect(bench.rpc('htable.dump', 'a')).toEqual([])
+    expect(await written(bench.rpc('htable.dump', 'a'))).toEqual([])
     expect(bench.rpc('htable.listTables')).toContainEqual({
       name: 'b',
       dbtable: '',

@@ -93,7 +93,10 @@ describe('$shv', () => {
   test('RPC reads and writes it', async () => {
     const router = await run('exit;')
     const call = (name: string, ...params: unknown[]) => router.engine.rpc.get(name)?.(params)
-    expect(call('pv.shvSet', 'x', 'int', '5')).toEqual({})
+    expect(call('pv.shvSet', 'x', 'int', '5')).toBe('Ok. Variable set to new value.')
+    expect(() => call('pv.shvSet', 'x')).toThrow('Missing parameter type (Parameters: varname type value)')
+    expect(() => call('pv.shvSet', 'x', 'foo', '7')).toThrow('Unknown parameter type (Types: int or str)')
+    expect(() => call('pv.shvSet', 'x', 'int', 'seven')).toThrow('The value is no integer')
     expect(call('pv.shvGet', 'x')).toEqual({ name: 'x', type: 'int', value: 5 })
     expect(call('pv.shvGet')).toEqual([{ name: 'x', type: 'int', value: 5 }])
     expect(() => call('pv.shvGet', 'nope')).toThrow('Variable not found')

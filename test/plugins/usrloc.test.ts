@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import registrar from '../../plugins/registrar/index.ts'
 import usrloc from '../../plugins/usrloc/index.ts'
 import { createEdge, type Edge, requestText } from './edge.ts'
+import { written } from './written.ts'
 
 let edge: Edge
 
@@ -28,7 +29,7 @@ function lookup(user: string) {
 describe('ul commands have the shapes that Kamailio gives them', () => {
   test('ul.dump, brief and whole', async () => {
     register('1000', '<sip:1000@192.0.2.9>;q=0.5;expires=100')
-    expect(await edge.rpc('ul.dump', 'brief')).toEqual({
+    expect(await written(edge.rpc('ul.dump', 'brief'))).toEqual({
       Domains: [
         {
           Domain: {
