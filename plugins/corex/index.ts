@@ -4,6 +4,7 @@ import {
   anyRoute,
   asciiLower,
   createTarget,
+  type DebugLevel,
   definePlugin,
   limits,
   type PluginHost,
@@ -159,7 +160,8 @@ export default definePlugin({
   rpc: {
     'corex.debug': {
       doc: 'The log level.',
-      params: [{ name: 'level', optional: true, doc: 'As the global parameter debug.' }],
+      params: [{ name: 'level', optional: true, doc: 'Another one, as the global parameter debug.' }],
+      workers: 'every',
     },
   },
   setup(host, params) {
@@ -205,10 +207,19 @@ export default definePlugin({
         isxflagset: (context, number) => (xflagsOf(context).has(number) ? 1 : -1),
       },
       variables: { lsock: { read: (_context, inner) => listenSocket(host, String(inner)) } },
-      rpc: { 'corex.debug': () => ({ debug: host.global('debug') }) },
+      rpc: { 'corex.debug': ([level]) => debugCommand(host.debug, level) },
     }
   },
 })
+
+function debugCommand(debug: DebugLevel, level: unknown): Record<string, number> {
+  if (level === undefined) return { debug: debug.value }
+  const wanted = Number(level)
+  if (!Number.isSafeInteger(wanted)) throw new Error('The level is no number')
+  const old = debug.value
+  debug.value = wanted
+  return { old, new: wanted }
+}
 
 /** Every route sees messages, none sees or rewrites octets on their way. */
 function rawOctets<const T extends 'int' | 'string'>(type: T, doc: string) {

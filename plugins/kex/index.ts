@@ -1,7 +1,6 @@
 import {
   anyRoute,
   definePlugin,
-  levelOfDebug,
   parseUri,
   type RouteContext,
   type SocketTable,
@@ -82,13 +81,23 @@ export default definePlugin({
       doc: 'Values by group.name, as strings.',
       params: [{ name: 'which', doc: 'all, a group with a colon, or a name.' }],
     },
+    'stats.reset_statistics': {
+      doc: 'Counters of the groups core, tmx and sl begin at 0 again; metrics and what is no count do not.',
+      params: [{ name: 'which', doc: 'all, a group with a colon, or a name.' }],
+      workers: 'every',
+    },
+    'stats.clear_statistics': {
+      doc: 'The same, and answers with what they were.',
+      params: [{ name: 'which', doc: 'all, a group with a colon, or a name.' }],
+      workers: 'every',
+    },
     'stats.fetchn': {
       doc: 'Values by group.name, as numbers.',
       params: [{ name: 'which', doc: 'all, a group with a colon, or a name.' }],
     },
   },
   setup(host) {
-    const { log, sockets, metrics, proxy, transactions, workers, global, onArrival } = host
+    const { debug, sockets, metrics, proxy, transactions, workers, global, onArrival } = host
     const statistics = createStatistics({ metrics, proxy, transactions, workers })
     if (workers.count > 1) host.every(publishMilliseconds, () => statistics.publish())
     onArrival((message) => {
@@ -124,11 +133,11 @@ export default definePlugin({
         issflagset: (context, number) => ((context.scriptFlags & (1 << number)) === 0 ? -1 : 1),
         is_myself: (_context, uri) => (isOwn(sockets, uri) ? 1 : -1),
         setdebug(_context, level) {
-          log.setLevel(levelOfDebug(level))
+          debug.value = level
           return 1
         },
         resetdebug() {
-          log.setLevel(levelOfDebug(Number(global('debug'))))
+          debug.value = Number(global('debug'))
           return 1
         },
         pv_printf: (context, variable, text) => (variable.write(context, text) ? 1 : -1),
@@ -145,6 +154,16 @@ export default definePlugin({
               .select(String(which ?? 'all'))
               .map(([group, name, value]) => [`${group}.${name}`, `${value}`]),
           ),
+        'stats.reset_statistics': ([which]) => {
+          statistics.reset(String(which ?? 'all'))
+          return {}
+        },
+        'stats.clear_statistics': ([which]) => {
+          const wanted = String(which ?? 'all')
+          const counts = statistics.select(wanted)
+          statistics.reset(wanted)
+          return counts.map(([group, name, value]) => `${group}:${name} = ${value}`)
+        },
         'stats.fetchn': ([which]) =>
           Object.fromEntries(
             statistics

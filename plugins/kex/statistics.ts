@@ -19,6 +19,8 @@ export interface Statistics {
   value(name: string): number | null
   /** `all`, `core:`, or a name: group, name and value. */
   select(which: string): [group: string, name: string, value: number][]
+  /** Counts of what select() gives begin at 0 again. */
+  reset(which: string): void
 }
 
 type Rooms = {
@@ -44,6 +46,9 @@ const methods = [
   'refer',
   'publish',
 ]
+
+/** How many there are now: nothing to begin again. */
+const levels = new Set(['inuse_transactions'])
 
 export function createStatistics({ metrics, proxy, transactions, workers }: Rooms): Statistics {
   let requests = 0
@@ -90,10 +95,22 @@ export function createStatistics({ metrics, proxy, transactions, workers }: Room
       return [values.length === 0 ? name : `${name}_${values.join('_')}`, value]
     })
   const exchange = new Exchange(workers, 'kex', () => ({ core: core(), tmx: tm(), sl: sl() }))
-  const groups: Readonly<Record<string, () => [string, number][]>> = {
+  /** What was counted before the last reset, by group and name. */
+  const before = new Map<string, number>()
+  const since = (group: string, counts: [string, number][]) =>
+    counts.map(([name, count]): [string, number] => [
+      name,
+      Math.max(0, count - (before.get(`${group}.${name}`) ?? 0)),
+    ])
+  const counted: Readonly<Record<string, () => [string, number][]>> = {
     core: () => summed(core(), exchange, 'core'),
     tmx: () => summed(tm(), exchange, 'tmx'),
     sl: () => summed(sl(), exchange, 'sl'),
+  }
+  const groups: Readonly<Record<string, () => [string, number][]>> = {
+    ...Object.fromEntries(
+      Object.entries(counted).map(([group, counts]) => [group, () => since(group, counts())]),
+    ),
     viaduct: own,
   }
 
@@ -109,6 +126,14 @@ export function createStatistics({ metrics, proxy, transactions, workers }: Room
         replies += 1
         const digit = Math.floor(message.statusCode / 100)
         byClass.set(digit, (byClass.get(digit) ?? 0) + 1)
+      }
+    },
+    reset(which) {
+      for (const [group, counts] of Object.entries(counted)) {
+        for (const [name, count] of counts()) {
+          const isWanted = which === 'all' || which === name || which === `${group}:`
+          if (isWanted && !levels.has(name)) before.set(`${group}.${name}`, count)
+        }
       }
     },
     value(name) {

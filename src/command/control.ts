@@ -1,9 +1,9 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { ControlServer } from '../control/control-server.ts'
 import type { Responder } from '../control/methods.ts'
 import { MethodTable, Responders } from '../control/methods.ts'
 import { type ProcessView, processMethods } from '../control/process-methods.ts'
-import type { ControlEndpoint } from '../plugin/plugin.ts'
+import type { ControlEndpoint, UnservedEndpoint } from '../plugin/plugin.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Identity, identityOf } from './privileges.ts'
@@ -18,6 +18,8 @@ export interface ControlSettings {
   readonly identity: Identity | null
 }
 
+export type Endpoints = readonly (ControlEndpoint | UnservedEndpoint)[]
+
 export const controlSocketName = 'control.sock'
 
 /**
@@ -28,7 +30,7 @@ export const controlSocketName = 'control.sock'
  */
 export async function openControl(
   { wished, directory, identity }: ControlSettings,
-  endpoints: readonly ControlEndpoint[],
+  endpoints: Endpoints,
   clock: Clock,
   log: Log,
 ): Promise<ControlServer> {
@@ -44,7 +46,12 @@ export async function openControl(
       })
     }
     for (const endpoint of endpoints) {
-      await server.openEndpoint(endpoint, ownerOf(identityFor(endpoint)) ?? owner)
+      if (endpoint.kind === 'unserved') {
+        log.warn({ asked: endpoint.what }, `${endpoint.what} is not served: ${endpoint.why}`)
+        continue
+      }
+      const found = { ...endpoint, path: resolve(directory ?? '.', endpoint.path) }
+      await server.openEndpoint(found, ownerOf(identityFor(endpoint)) ?? owner)
     }
   } catch (error) {
     server.close()

@@ -5,7 +5,6 @@ import { MethodTable, type Responder } from '../control/methods.ts'
 import { routerMethods } from '../control/router-methods.ts'
 import { WorkerResponder } from '../control/worker-responder.ts'
 import { addressesOf, parseListen } from '../listen.ts'
-import type { ControlEndpoint } from '../plugin/plugin.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createPinoLog } from '../runtime/pino-log.ts'
@@ -19,7 +18,7 @@ import { createSystemNetwork } from '../transport/system-network.ts'
 import type { Network } from '../transport/transport.ts'
 import { version } from '../version.ts'
 import { RejectedByThread, type ServerDescription } from '../worker/messages.ts'
-import { openControl, responderOf } from './control.ts'
+import { type Endpoints, openControl, responderOf } from './control.ts'
 import { describe } from './describe.ts'
 import { PidFile } from './pid-file.ts'
 import {
@@ -199,7 +198,7 @@ class Startup {
       await supervisor.bind(sockets)
       const uid = process.geteuid?.()
       if (identity !== null && uid === 0) giveSockets(identity)
-      await this.#beforeStore(identity, loaded.endpoints as readonly ControlEndpoint[])
+      await this.#beforeStore(identity, loaded.endpoints as Endpoints)
       supervisor.mayBindAgain = process.geteuid?.() === uid || sockets.every(({ port }) => mayBind(port))
       const description = await supervisor.open()
       await responder.learn()
@@ -227,13 +226,13 @@ class Startup {
     return memory === true ? null : data
   }
 
-  async #openStore(identity: Identity | null, endpoints: readonly ControlEndpoint[]): Promise<Store> {
+  async #openStore(identity: Identity | null, endpoints: Endpoints): Promise<Store> {
     await this.#beforeStore(identity, endpoints)
     return await openStore({ directory: this.#directory, log: this.#log, clock: this.clock })
   }
 
   /** What only root may do, and then no more root. */
-  async #beforeStore(identity: Identity | null, endpoints: readonly ControlEndpoint[]): Promise<void> {
+  async #beforeStore(identity: Identity | null, endpoints: Endpoints): Promise<void> {
     const { pid, control: wished } = this.#options
     if (pid !== undefined) this.pidFile = new PidFile(pid)
     const settings = { wished, directory: this.#directory, identity }

@@ -38,6 +38,10 @@ export interface PluginHost {
   resolvePath(path: string): string
   /** Globals of the script by name, defaults filled in. */
   global(name: string): string | number
+  /** What each global that means something here is for, by name. */
+  readonly globals: ReadonlyMap<string, { readonly doc: string }>
+  /** `debug` as it is now: setdebug() and commands change it, and with it what this worker logs. */
+  readonly debug: DebugLevel
   /** `group.name = value` of the script: $sel(cfg_get.group.name). */
   readonly customGlobals: Map<string, string | number>
   readonly defines: ReadonlyMap<string, string>
@@ -56,6 +60,10 @@ export interface PluginHost {
   onSendError(listener: (flow: Flow, code: string) => void): void
   /** Every so many milliseconds until close; the first time after one interval. Errors are logged, never fatal. */
   every(milliseconds: number, run: () => void | Promise<void>): void
+}
+
+export interface DebugLevel {
+  value: number
 }
 
 export interface ScriptHost {

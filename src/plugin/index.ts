@@ -140,7 +140,7 @@ export type { Flow, ListenSocket, SocketTable } from '../transport/socket.ts'
 export { Exchange } from '../worker/exchange.ts'
 export type { Workers } from '../worker/workers.ts'
 export { acceptedParams } from './accepted.ts'
-export type { PluginHost, ScriptHost } from './host.ts'
+export type { DebugLevel, PluginHost, ScriptHost } from './host.ts'
 export { levelOfDebug, logLevel } from './log-level.ts'
 export { nativeDigest } from './native-digest.ts'
 export {
@@ -151,6 +151,7 @@ export {
   type ParamValues,
   type PluginDefinition,
   type PluginInstance,
+  type UnservedEndpoint,
 } from './plugin.ts'
 export type { RouteContext } from './route-context.ts'
 export { RpcFault } from './rpc-fault.ts'

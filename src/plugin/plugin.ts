@@ -35,7 +35,7 @@ export interface PluginDefinition<
   readonly rpc?: Readonly<Record<string, RpcDeclaration>>
   readonly metrics?: Readonly<Record<string, { readonly doc: string }>>
   /** Where else than on the router's own socket commands are to be served: read before setup, while we may still be root. */
-  readonly control?: (params: ParamValues<P>) => readonly ControlEndpoint[]
+  readonly control?: (params: ParamValues<P>) => readonly (ControlEndpoint | UnservedEndpoint)[]
   /** Plugins that must be loaded before, in any order in the script; their exports are in host.exportsOf(name). */
   readonly uses?: readonly string[]
   /** Plugins whose exports are used if they are loaded. */
@@ -69,6 +69,14 @@ export type ControlEndpoint = {
   | { readonly kind: 'fifo'; readonly replyDirectory: string; readonly pretty: boolean }
   | { readonly kind: 'binrpc' }
 )
+
+/** What a script asks for and does not get: said when the router starts. */
+export interface UnservedEndpoint {
+  readonly kind: 'unserved'
+  /** `ctl: tcp:127.0.0.1:2049`. */
+  readonly what: string
+  readonly why: string
+}
 
 export interface PluginInstance<F, V, E> {
   readonly functions?: { readonly [K in keyof F]: FunctionImplementation<F[K]> }

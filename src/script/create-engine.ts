@@ -21,7 +21,7 @@ import { arrivalRoute, noVersion, type Surroundings, scriptVersion } from './sur
  */
 export async function createEngine(loaded: LoadedScript, services: EngineServices): Promise<Engine> {
   const surroundings = createSurroundings(loaded, services)
-  const connections = new PluginConnections(services)
+  const connections = new PluginConnections(services, Number(loaded.global('debug')))
   const script = createScriptHost(surroundings)
   applyGlobals(loaded, services)
   const plugins: RunningPlugin[] = []

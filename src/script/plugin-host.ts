@@ -1,11 +1,13 @@
 import { dirname, resolve } from 'node:path'
-import type { PluginHost, ScriptHost } from '../plugin/host.ts'
+import type { DebugLevel, PluginHost, ScriptHost } from '../plugin/host.ts'
+import { levelOfDebug } from '../plugin/log-level.ts'
 import type { Timer } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { SipMessage } from '../sip/message.ts'
 import type { Flow } from '../transport/socket.ts'
 import { oneWorker } from '../worker/workers.ts'
 import type { EngineServices, LoadedScript } from './engine.ts'
+import { coreGlobals } from './globals.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** Who wants to hear of arrivals and errors, what runs now and then, and what plugins gave each other. */
@@ -13,11 +15,13 @@ export class PluginConnections {
   readonly arrivalListeners: Parameters<PluginHost['onArrival']>[0][] = []
   readonly sendErrorListeners: ((flow: Flow, code: string) => void)[] = []
   readonly exports = new Map<string, unknown>()
+  readonly debug: DebugLevel
   readonly #services: EngineServices
   readonly #timers = new Set<Timer>()
   #isClosed = false
 
-  constructor(services: EngineServices) {
+  constructor(services: EngineServices, debug: number) {
+    this.debug = new LogDebugLevel(services.log, debug)
     this.#services = services
   }
 
@@ -69,6 +73,29 @@ export class PluginConnections {
   }
 }
 
+class LogDebugLevel implements DebugLevel {
+  readonly #log: Log
+  #value: number
+
+  constructor(log: Log, value: number) {
+    this.#log = log
+    this.#value = value
+  }
+
+  get value(): number {
+    return this.#value
+  }
+
+  set value(debug: number) {
+    this.#value = debug
+    this.#log.setLevel(levelOfDebug(debug))
+  }
+}
+
+const meaningfulGlobals = new Map(
+  Object.entries(coreGlobals).filter(([, { ignored }]) => ignored === undefined),
+)
+
 export function createPluginHost(
   name: string,
   surroundings: Surroundings,
@@ -92,6 +119,8 @@ export function createPluginHost(
     openDatabase: services.openDatabase,
     resolvePath: (path) => resolve(dirname(loaded.path), path),
     global: (parameter) => surroundings.loaded.global(parameter),
+    globals: meaningfulGlobals,
+    debug: connections.debug,
     customGlobals: surroundings.customGlobals,
     defines: surroundings.defines,
     exportsOf: <T>(plugin: string) => connections.exports.get(plugin) as T | undefined,

@@ -2,7 +2,7 @@ import type { ParamDeclaration } from '../../grammar/declarations.ts'
 import type { ModuleParameter } from '../../grammar/program.ts'
 import type { PluginHost } from '../plugin/host.ts'
 import type { LoadedPlugin } from '../plugin/load.ts'
-import type { ControlEndpoint, PluginDefinition, PluginInstance } from '../plugin/plugin.ts'
+import type { ControlEndpoint, PluginDefinition, PluginInstance, UnservedEndpoint } from '../plugin/plugin.ts'
 import { instanceProblems } from '../plugin/validate.ts'
 import type { LoadedScript, RpcHandler } from './engine.ts'
 
@@ -76,7 +76,10 @@ function defaultOf(declaration: ParamDeclaration): unknown {
 }
 
 /** Where the modules of a script want commands to be served. */
-export function controlEndpointsOf({ plugins, program }: LoadedScript): ControlEndpoint[] {
+export function controlEndpointsOf({
+  plugins,
+  program,
+}: LoadedScript): (ControlEndpoint | UnservedEndpoint)[] {
   return plugins.flatMap(({ definition, request: { name } }) => {
     const params = parameterValues(name, definition, program.parameters)
     return [...(definition.control?.(params as never) ?? [])]
