@@ -142,10 +142,8 @@ export const limits = {
   redisSubscriptionsMax: 1_024,
   /** Hosts in one URL. */
   redisHostsMax: 32,
-  /** Operations without an answer, none of which got one in between, after which a link may be down ... */
+  /** Operations that may fail before a link is given up for down: see src/redis/breaker.ts. */
   redisMissesMax: 5,
-  /** ... if Redis has said nothing for so long: two deadlines. A pause of its (a fork, a save) is shorter. */
-  redisSilenceMilliseconds: 500,
   /** The time over which half of all operations must fail for a link to be down, though some are answered. */
   redisWindowMilliseconds: 5_000,
   /** Milliseconds for connecting, name look-up and the questions to a sentinel included. */

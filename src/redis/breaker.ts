@@ -3,10 +3,11 @@ import { limits } from '../limits.ts'
 /**
  * When a link has to be given up for down: pure, time is handed in.
  *
- *   dead   so many operations in a row without an answer, over two deadlines: Redis hangs, or is gone without a word
+ *   dead   so many operations in a row without an answer, for so long: Redis hangs, or is gone without a word
  *   ill    at least half of what was asked within the window failed, though some is answered
  *
  * A pause of Redis' own (a fork for a snapshot, a key of a million members) fails many operations at once and is neither.
+ * In a cluster nobody is dead: that one node is silent says nothing of the others.
  */
 export class Breaker {
   readonly #asked = new Array<number>(slots).fill(0)
@@ -15,6 +16,12 @@ export class Breaker {
   #misses = 0
   /** When the first of these misses was sent. */
   #silentSince = 0
+  readonly #silenceMs: number
+
+  /** `silenceMs`: two deadlines, or Infinity for a cluster. */
+  constructor(silenceMs: number) {
+    this.#silenceMs = silenceMs
+  }
 
   answered(now: number): void {
     this.#misses = 0
@@ -43,7 +50,7 @@ export class Breaker {
   }
 
   #isDead(now: number): boolean {
-    return this.#misses >= limits.redisMissesMax && now - this.#silentSince >= limits.redisSilenceMilliseconds
+    return this.#misses >= limits.redisMissesMax && now - this.#silentSince >= this.#silenceMs
   }
 
   #isIll(): boolean {

@@ -13,6 +13,8 @@ export interface Connection {
   readonly opened: Promise<string | null>
   /** Writes it together with all else of this turn of the event loop. `answer` is called once, and never at once. */
   send(command: string, args: readonly RedisArgument[], answer: Answer): void
+  /** Tells each master a script, ahead of what is sent next: a thousand calls of it then do not carry its text. */
+  tell(script: Script<unknown>): void
   /** Ends it. What was sent is lost, and `onEnd` is not called. Safe to call twice. */
   drop(): void
 }

@@ -49,6 +49,13 @@ export class IoredisConnection implements Connection {
     )
   }
 
+  tell(script: Script<unknown>): void {
+    if (this.#client === null || this.#isOver) return
+    if (this.#corked === null) this.#cork()
+    // Who could not be told says NOSCRIPT, and is sent the text.
+    for (const node of mastersOf(this.#client)) node.call('SCRIPT', 'LOAD', script.lua).catch(() => {})
+  }
+
   drop(): void {
     this.#isOver = true
     this.#client?.disconnect()
@@ -92,21 +99,23 @@ export class IoredisConnection implements Connection {
     })
   }
 
-  /** Whether each master answers and is one; it learns the scripts, so that a thousand calls do not carry the text. */
-  async #examine(client: Redis | Cluster, scripts: Iterable<Script<unknown>>): Promise<string | null> {
-    try {
-      for (const node of mastersOf(client)) {
-        await node.call('PING')
-        const role = await node.call('ROLE').catch(ifNotPermitted)
-        if (Array.isArray(role) && role[0] !== 'master') return `${String(role[0])}, not a master`
-        await Promise.all(
-          Array.from(scripts, ({ lua }) => node.call('SCRIPT', 'LOAD', lua).catch(ifNotPermitted)),
-        )
+  /** Most of the masters must answer: a cluster with one that hangs serves the keys of the others. */
+  #examine(client: Redis | Cluster, scripts: Iterable<Script<unknown>>): Promise<string | null> {
+    const nodes = mastersOf(client)
+    const known = [...scripts]
+    return new Promise((resolve) => {
+      let fit = 0
+      let unfit = 0
+      for (const node of nodes) {
+        void examined(node, known).then((trouble) => {
+          if (trouble === null) fit++
+          else unfit++
+          if (fit * 2 > nodes.length) resolve(null)
+          else if (unfit * 2 >= nodes.length) resolve(trouble)
+        })
       }
-      return null
-    } catch (error) {
-      return messageOf(error)
-    }
+      if (nodes.length === 0) resolve('a cluster without masters')
+    })
   }
 
   #end(reason: string): void {
@@ -124,6 +133,19 @@ export class IoredisConnection implements Connection {
       this.#corked = null
       for (const stream of corked) stream?.uncork()
     })
+  }
+}
+
+/** Whether a node answers, and is a master; it learns the scripts that the link has run before. */
+async function examined(node: Redis, scripts: readonly Script<unknown>[]): Promise<string | null> {
+  try {
+    await node.call('PING')
+    const role = await node.call('ROLE').catch(ifNotPermitted)
+    if (Array.isArray(role) && role[0] !== 'master') return `${String(role[0])}, not a master`
+    await Promise.all(scripts.map(({ lua }) => node.call('SCRIPT', 'LOAD', lua).catch(ifNotPermitted)))
+    return null
+  } catch (error) {
+    return messageOf(error)
   }
 }
 

@@ -82,7 +82,10 @@ export class LinkReport {
     }
     const isFirst = this.#reason === ''
     const now = this.#clock.now()
-    if (!isFirst && (reason === this.#reason || now - this.#reasonSaidAt < lineMilliseconds)) return
+    if (!isFirst && (reason === this.#reason || now - this.#reasonSaidAt < lineMilliseconds)) {
+      this.#log.debug({ reason }, 'redis is still down')
+      return
+    }
     this.#reason = reason
     this.#reasonSaidAt = now
     this.#log.warn({ reason }, isFirst ? 'redis is down' : 'redis is still down, for another reason')

@@ -8,6 +8,11 @@ import { Operation, type Operations, type Pending, type Request } from './operat
 import type { RedisHost, RedisOptions, RedisResult, RedisState } from './redis.ts'
 import type { Script } from './script.ts'
 
+export interface LinkOptions extends RedisOptions {
+  /** Several nodes answer: the silence of one is no silence. */
+  readonly isCluster?: boolean
+}
+
 /**
  * What may be asked of Redis, and whether it is there.
  *
@@ -21,7 +26,7 @@ export class Link implements Operations {
   readonly clock: Clock
   readonly #open: OpenConnection
   readonly #report: LinkReport
-  readonly #breaker = new Breaker()
+  readonly #breaker: Breaker
   readonly #backoff: Backoff
   readonly #deadlineMs: number
   readonly #inFlightMax: number
@@ -36,11 +41,12 @@ export class Link implements Operations {
   #isClosing = false
   #whenIdle: (() => void) | null = null
 
-  constructor(open: OpenConnection, description: string, host: RedisHost, options: RedisOptions) {
+  constructor(open: OpenConnection, description: string, host: RedisHost, options: LinkOptions) {
     this.clock = host.clock
     this.#open = open
     this.#backoff = new Backoff(host.random)
     this.#deadlineMs = options.deadlineMs ?? limits.redisDeadlineMilliseconds
+    this.#breaker = new Breaker(options.isCluster === true ? Number.POSITIVE_INFINITY : 2 * this.#deadlineMs)
     this.#inFlightMax = options.inFlightMax ?? limits.redisInFlightMax
     this.#inFlightBytesMax = options.inFlightBytesMax ?? limits.redisInFlightBytesMax
     this.#report = new LinkReport(options.name ?? 'redis', description, host, {
@@ -68,7 +74,7 @@ export class Link implements Operations {
     if (this.#pending.size >= this.#inFlightMax || this.#octets + request.octets > this.#inFlightBytesMax) {
       return Promise.resolve(this.#report.counted(tooMuch))
     }
-    if (request.script !== null) this.#know(request.script)
+    if (request.script !== null) this.#know(request.script, connection)
     return new Promise((resolve) => {
       const operation = new Operation(this, request, deadlineMs, (result) => {
         resolve(this.#report.counted(result))
@@ -120,9 +126,11 @@ export class Link implements Operations {
     if (this.#pending.size === 0) this.#whenIdle?.()
   }
 
-  /** The next connection will tell Redis its text before anybody needs it. */
-  #know(script: Script<unknown>): void {
-    if (this.#scripts.size < limits.redisScriptsMax) this.#scripts.set(script.sha, script)
+  /** Redis is told a script when it is first run; the next connection tells it again by itself. */
+  #know(script: Script<unknown>, connection: Connection): void {
+    if (this.#scripts.has(script.sha) || this.#scripts.size >= limits.redisScriptsMax) return
+    this.#scripts.set(script.sha, script)
+    connection.tell(script)
   }
 
   #attempt(): void {

@@ -32,7 +32,7 @@ export function openRedis(url: string, host: RedisHost, options: RedisOptions = 
     (attempt, scripts, onEnd) => new IoredisConnection(address, attempt, scripts, onEnd),
     description,
     host,
-    options,
+    { ...options, isCluster: address.kind === 'cluster' },
   )
   const subscriptions = new Subscriptions(
     (attempt, onMessage, onEnd) => new IoredisListening(address, attempt, onMessage, onEnd),

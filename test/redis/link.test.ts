@@ -33,6 +33,8 @@ describe('an operation', () => {
     })
     connection.last.answer.replied(Buffer.from('OK'))
     expect(await result).toEqual({ status: 'ok', value: Buffer.from('OK') })
+    void redis.run(put, ['k'], ['v'])
+    expect(connection.told).toEqual([put])
   })
 
   test('without an answer is late at its deadline, and a late answer is dropped', async () => {
@@ -207,7 +209,7 @@ describe('the state of a link', () => {
       await clock.advance(10)
     }
     expect(redis.state).toBe('down')
-    expect(clock.now()).toBeLessThanOrEqual(limits.redisSilenceMilliseconds + 20)
+    expect(clock.now()).toBeLessThanOrEqual(2 * deadline + 20)
     const statuses = (await Promise.all(results)).map(({ status }) => status)
     expect(new Set(statuses)).toEqual(new Set(['late', 'down']))
     const value = (name: string) => metrics.samples().find((sample) => sample.name === name)?.value
@@ -269,7 +271,8 @@ describe('the state of a link', () => {
       await clock.settle()
       await clock.advance(clock.untilNext())
     }
-    expect(log.lines.map(({ message, fields }) => [message, fields['reason']])).toEqual([
+    const lines = log.lines.filter(({ level }) => level === 'warn')
+    expect(lines.map(({ message, fields }) => [message, fields['reason']])).toEqual([
       ['redis is down', 'ECONNREFUSED'],
       ['redis is still down, for another reason', 'WRONGPASS no'],
     ])

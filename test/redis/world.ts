@@ -61,6 +61,7 @@ export class FakeConnection implements Connection {
   readonly scripts: readonly Script<unknown>[]
   readonly end: (reason: string) => void
   readonly sent: { command: string; args: readonly RedisArgument[]; answer: Answer }[] = []
+  readonly told: Script<unknown>[] = []
   open: (trouble: string | null) => void = () => {}
   isDropped = false
 
@@ -71,6 +72,10 @@ export class FakeConnection implements Connection {
     this.opened = new Promise((resolve) => {
       this.open = resolve
     })
+  }
+
+  tell(script: Script<unknown>): void {
+    this.told.push(script)
   }
 
   send(command: string, args: readonly RedisArgument[], answer: Answer): void {
