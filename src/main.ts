@@ -103,6 +103,23 @@ program
   })
 
 program
+  .command('ctl')
+  .description('asks a router that runs; without a method: what can be asked')
+  .argument('[method]', 'such as ul.lookup')
+  .argument('[params...]', 'values in their order, or name=value; -- before one that begins with -')
+  .option(
+    '--socket <path>',
+    'the control socket (default: control.sock in the data directory)',
+    process.env['VIADUCT_CONTROL'],
+  )
+  .option('--data <directory>', 'the data directory of the router', defaultDataDirectory())
+  .option('--json', 'the result as JSON')
+  .action(async (method: string | undefined, params: string[], options) => {
+    const { ctl } = await import('./command/ctl.ts')
+    process.exitCode = await ctl(method, params, options)
+  })
+
+program
   .command('demo')
   .description('plays the founding problem: a silent device behind a NAT is reached, shown as a ladder')
   .option('--script <file>', 'another script than routes/gsm.cfg')

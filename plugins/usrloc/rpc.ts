@@ -5,12 +5,16 @@ import {
   createBinding,
   type Location,
   type PluginHost,
+  RpcFault,
 } from '../../src/plugin/index.ts'
 import { type DumpSettings, dumpAor, dumpTables } from './dump.ts'
 import type { UsrlocExports } from './exports.ts'
 
 /** The `ul.` commands, with the shapes that Kamailio gives them. An Error becomes code 500 with its message. */
 type Command = (params: readonly unknown[]) => unknown
+
+/** What tools write who mean none: kamctl a dot. */
+const noPaths = new Set(['', '0', '.'])
 
 export function locationCommands(
   usrloc: UsrlocExports,
@@ -48,8 +52,10 @@ export function locationCommands(
     if (params.length < 3) throw new Error('Not enough parameters (table, AOR and contact)')
     const { location, aor } = named(params)
     const contact = text(params[2])
-    const found = location.of(aor).filter((binding) => binding.contact === contact)
-    if (found.length === 0) throw new Error('Contact not found')
+    const all = location.of(aor)
+    if (all.length === 0) throw new RpcFault(404, 'AOR not found')
+    const found = all.filter((binding) => binding.contact === contact)
+    if (found.length === 0) throw new RpcFault(404, 'Contact not found')
     await location.apply(removals(found))
     return {}
   }
@@ -78,7 +84,7 @@ export function locationCommands(
       by: 'rpc',
       expiresAt: expires === 0 ? Number.POSITIVE_INFINITY : now + expires * 1000,
       q: q < 0 ? -1 : Math.round(q * 1000),
-      path: path === '' || path === '0' ? [] : path.split(/,\s*/),
+      path: noPaths.has(path) ? [] : path.split(/,\s*/),
       flags: integer(params[6]),
       branchFlags: integer(params[7]),
       methods: integer(params[8]) || 0x7fffffff,
