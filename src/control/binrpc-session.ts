@@ -4,7 +4,7 @@ import { answerPacket, type BinrpcRequest, faultPacket, readPacket } from './bin
 import type { ServeConnection } from './control-server.ts'
 import { CommandRefused } from './fault.ts'
 import { type Responder, wholeAnswer } from './methods.ts'
-import { Deadline, sinkOf } from './session.ts'
+import { chunksOf, Deadline, hangUp, sinkOf } from './session.ts'
 
 /** A connection of kamcmd: packets in, packets out, one at a time. An answer is one packet, and so has a bound. */
 export function serveBinrpc(clock: Clock): ServeConnection {
@@ -15,13 +15,13 @@ export function serveBinrpc(clock: Clock): ServeConnection {
     socket.on('error', () => {})
     try {
       deadline.set(limits.controlIdleMilliseconds)
-      for await (const chunk of socket) {
+      for await (const chunk of chunksOf(socket)) {
         const wasEmpty = held.length === 0
         held = Buffer.concat([held, chunk as Buffer])
         for (let packet = readPacket(held); packet.kind !== 'more'; packet = readPacket(held)) {
           if (packet.kind === 'broken') {
-            socket.end(faultPacket(Buffer.alloc(1), 400, `Invalid request: ${packet.why}`))
-            return
+            socket.write(faultPacket(Buffer.alloc(1), 400, `Invalid request: ${packet.why}`))
+            return await hangUp(socket, deadline)
           }
           deadline.none()
           await sink(await answer(packet.request, responder))

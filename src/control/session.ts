@@ -30,18 +30,18 @@ export async function serveSession(
   }
   try {
     deadline.set(limits.controlIdleMilliseconds)
-    for await (const chunk of stream) {
+    for await (const chunk of chunksOf(stream)) {
       const wasEmpty = frames.isEmpty
       frames.add(chunk as string)
       for (let text = frames.next(); text !== null; text = frames.next()) await answer(text)
       if (frames.isTooLong) {
-        await sink(`${faultText(invalidRequest('it is too long'), null)}\n`)
-        break
+        stream.write(`${faultText(invalidRequest('it is too long'), null)}\n`)
+        return await hangUp(stream, deadline)
       }
       if (frames.isEmpty) deadline.set(limits.controlIdleMilliseconds)
       else if (wasEmpty || deadline.isNone) deadline.set(limits.controlRequestMilliseconds)
     }
-    const rest = frames.isTooLong ? null : frames.rest()
+    const rest = frames.rest()
     if (rest !== null) await answer(rest)
     stream.end()
   } catch (error) {
@@ -50,6 +50,20 @@ export async function serveSession(
   } finally {
     deadline.none()
   }
+}
+
+/** The stream stays open when the loop is left: an answer may still be on its way. */
+export function chunksOf(stream: Duplex): AsyncIterable<unknown> {
+  return stream.iterator({ destroyOnReturn: false })
+}
+
+/** The last word has been written: what still comes is thrown away until the other end has read it, or for some time. */
+export async function hangUp(stream: Duplex, deadline: Deadline): Promise<void> {
+  deadline.set(limits.controlRequestMilliseconds)
+  const closed = new Promise<void>((resolve) => stream.on('close', () => resolve()))
+  stream.end()
+  stream.resume()
+  await closed
 }
 
 /** Ends a stream whose time is up. */
