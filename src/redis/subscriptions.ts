@@ -93,6 +93,10 @@ export class Subscriptions {
     }
     this.#backoff.reset()
     for (const one of channels.flatMap((channel) => [...(this.#channels.get(channel) ?? [])])) one.begin()
+    this.#watch(listening)
+  }
+
+  #watch(listening: Listening): void {
     this.#timer?.cancel()
     this.#timer = this.#clock.schedule(limits.redisListenMilliseconds, () => void this.#check(listening))
   }
@@ -101,7 +105,7 @@ export class Subscriptions {
     const trouble = await this.#within(limits.redisListenMilliseconds, listening.ping())
     if (listening !== this.#listening) return
     if (trouble !== null) this.#lose(listening, trouble)
-    else this.#timer = this.#clock.schedule(limits.redisListenMilliseconds, () => void this.#check(listening))
+    else this.#watch(listening)
   }
 
   #lose(listening: Listening, reason: string): void {

@@ -85,6 +85,21 @@ describe('a subscription', () => {
     expect(listenings).toHaveLength(1)
   })
 
+  test('one sign of life at a time, however many channels were added', async () => {
+    const { redis, clock, heard } = world()
+    redis.subscribe('first', ear())
+    heard().open(null)
+    await clock.settle()
+    for (let n = 0; n < 20; n++) {
+      redis.subscribe(`c${n}`, ear())
+      await clock.advance(limits.redisListenMilliseconds / 2)
+    }
+    const before = heard().pings
+    await clock.advance(10 * limits.redisListenMilliseconds)
+    expect(heard().pings - before).toBeLessThanOrEqual(10)
+    expect(heard().pings - before).toBeGreaterThanOrEqual(9)
+  })
+
   test('the last that ends takes its channel, and then the connection', async () => {
     const { redis, clock, heard, listenings } = world()
     const subscriptions = [redis.subscribe('a', ear()), redis.subscribe('b', ear())]

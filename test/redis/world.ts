@@ -102,6 +102,7 @@ export class FakeListening implements Listening {
   open: (trouble: string | null) => void = () => {}
   isDropped = false
   isSilent = false
+  pings = 0
 
   constructor(
     attempt: number,
@@ -126,6 +127,7 @@ export class FakeListening implements Listening {
   }
 
   ping(): Promise<string | null> {
+    this.pings++
     return this.#answer()
   }
 
