@@ -1,32 +1,37 @@
 import { createRequire } from 'node:module'
 import type { Database, RootDatabase } from 'lmdb'
+import type { Durability } from './durability.ts'
 import { sortedKeys } from './memory.ts'
 import type { RoomGuard } from './room.ts'
 import type { OpenTable, Store, Table, TableRange } from './table.ts'
-import { WriteQueue } from './write-queue.ts'
+import { type Commits, WriteQueue } from './write-queue.ts'
 
 /**
  * Tables in an LMDB environment (package lmdb): one environment per data directory, one database per table.
  * Reads come from memory-mapped pages; writes of one turn of the loop become one commit (write-queue.ts: about 8
  * microseconds a put in a batch, half a millisecond for a put that waits alone). A fulfilled put has been handed to the kernel:
- * kill -9 of the process cannot undo it; LMDB then flushes to the disk, and `flushed()` waits for that too.
- * docs/decisions/0006-location-store.md has the measurements.
+ * kill -9 of the process cannot undo it; LMDB then flushes to the disk, and `flushed()` waits for that too. With `power`
+ * a put is fulfilled when the disk has it. docs/decisions/0006-location-store.md has the measurements.
  */
 export interface LmdbOptions {
   path: string
   /** The directory cannot be written: reads go on, every write is refused. */
   readOnly: boolean
   room: RoomGuard
+  /** `memory` is the business of those who do not wait: here it is `crash`. */
+  durability: Durability
 }
 
 /** Bytes of a key that LMDB takes; a longer one is refused. */
 const keyBytesMax = 1_900
 const noRecords: ReadonlyMap<string, { record: undefined }> = new Map()
 
+const readOnlyText = 'the store is read-only'
+
 /** Tables of one environment. */
 const tablesMax = 128
 
-export function lmdbStore({ path, readOnly, room }: LmdbOptions): Store {
+export function lmdbStore({ path, readOnly, room, durability }: LmdbOptions): Store {
   const { open: openEnvironment } = loadLmdb()
   const environment = openEnvironment({
     path,
@@ -35,8 +40,10 @@ export function lmdbStore({ path, readOnly, room }: LmdbOptions): Store {
     noSubdir: true,
     // The batches that lmdb makes by itself hold promises that nobody can catch when a commit fails.
     eventTurnBatching: false,
+    // A commit first, its flush to the disk after it; or a commit that is none before the disk has it.
+    overlappingSync: !readOnly && durability !== 'power',
   })
-  const queue = new WriteQueue({ commit: (write) => environment.batch(write) }, room)
+  const queue = new WriteQueue(commitsOf(environment), room)
   const tables = new Map<string, LmdbTable<unknown>>()
   const open: OpenTable = <R>(name: string) => {
     const existing = tables.get(name)
@@ -48,9 +55,48 @@ export function lmdbStore({ path, readOnly, room }: LmdbOptions): Store {
   return {
     open,
     description: readOnly ? `lmdb ${path} (read-only)` : `lmdb ${path}`,
+    refusal: () => (readOnly ? readOnlyText : room.refusal()),
     async close() {
       for (const table of tables.values()) await table.flushed()
       await environment.close()
+    },
+  }
+}
+
+/** What lmdb's thread says of a transaction that it was given: readers see it, the disk does not have it yet. */
+const isVisible = 1
+
+/** What the package has under its interface: starts the thread, and hears what becomes of the transaction. */
+interface Environment {
+  startWriting(address: number, onStatus: (status: number) => unknown): void
+}
+
+/**
+ * lmdb fulfils a put when the disk has it (fdatasync, milliseconds on a hard disk), though it is written to the kernel
+ * and readers see it long before. Its thread says so, and so we listen to the thread. There is one commit at a time and
+ * so one start of the thread for each.
+ */
+function commitsOf(environment: RootDatabase): Commits {
+  const { env } = environment as unknown as { readonly env: Environment }
+  const start = env.startWriting
+  let begun: (() => void) | null = null
+  const startWriting: Environment['startWriting'] = (address, onStatus) => {
+    const kept = begun
+    begun = null
+    start.call(env, address, (status) => {
+      const answer = onStatus(status)
+      if (status === isVisible && kept !== null) {
+        environment.resetReadTxn()
+        kept()
+      }
+      return answer
+    })
+  }
+  Object.defineProperty(env, 'startWriting', { value: startWriting })
+  return {
+    commit(write, kept) {
+      begun = kept
+      return environment.batch(write)
     },
   }
 }
@@ -137,6 +183,10 @@ class LmdbTable<R> implements Table<R> {
     this.#database?.resetReadTxn()
   }
 
+  refusal(): string | null {
+    return this.#database === null || this.#readOnly ? readOnlyText : this.#room.refusal()
+  }
+
   async flushed(): Promise<void> {
     if (this.#readOnly) return
     await this.#queue.idle()
@@ -145,7 +195,7 @@ class LmdbTable<R> implements Table<R> {
 
   async #write(key: string, record: R | undefined): Promise<void> {
     const database = this.#database
-    if (database === null || this.#readOnly) throw new Error('the store is read-only')
+    if (database === null || this.#readOnly) throw new Error(readOnlyText)
     if (Buffer.byteLength(key) > keyBytesMax) throw new Error(`a key of more than ${keyBytesMax} octets`)
     const refusal = this.#room.refusal()
     if (refusal !== null) throw new Error(refusal)

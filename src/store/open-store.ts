@@ -3,9 +3,10 @@ import { access, mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
+import type { Durability } from './durability.ts'
 import { lmdbStore } from './lmdb.ts'
 import { memoryStore } from './memory.ts'
-import { diskSpace, RoomGuard } from './room.ts'
+import { diskSpace, RoomGuard, writeProbe } from './room.ts'
 import type { Store } from './table.ts'
 import { faultOfDataFile, holdersOf, isOpenSomewhere } from './verify.ts'
 
@@ -21,34 +22,51 @@ export interface StoreOptions {
   directory: string | null
   log: Log
   clock: Clock
+  durability?: Durability
 }
 
 const dataFile = 'viaduct.mdb'
 const lockFile = `${dataFile}-lock`
+const probeFile = `${dataFile}-probe`
 
 /** What a store has in its directory. */
 export const storeFiles: readonly string[] = [dataFile, lockFile]
 
-export async function openStore({ directory, log, clock }: StoreOptions): Promise<Store> {
+export async function openStore({
+  directory,
+  log,
+  clock,
+  durability = 'crash',
+}: StoreOptions): Promise<Store> {
   if (directory === null) return memoryStore()
   const path = join(directory, dataFile)
   refuseSecond(directory)
-  const room = new RoomGuard(clock, () => diskSpace(directory))
+  const room = new RoomGuard(clock, () => diskSpace(directory), {
+    probe: () => writeProbe(join(directory, probeFile)),
+    onChange: (refusal) => raiseAlarm(log, directory, refusal),
+  })
   const readOnly = !(await isWritable(directory, path))
   if (readOnly) log.error({ directory }, 'the data directory cannot be written: nothing will be kept')
   if (!readOnly) reserveSpace(directory)
   const fault = isOpenSomewhere(`${path}-lock`) ? null : faultOfDataFile(path)
   if (fault !== null) await moveAside(path, fault, { log, clock, readOnly })
   try {
-    const store = lmdbStore({ path, readOnly, room })
+    const store = lmdbStore({ path, readOnly, room, durability })
     // Again, now that others see us: of two that start in the same moment at most one goes on.
     refuseSecond(directory)
     return store
   } catch (error) {
     if (readOnly || !isDamage(error)) throw new Error(`cannot open the store ${path}: ${messageOf(error)}`)
     await moveAside(path, messageOf(error), { log, clock, readOnly })
-    return lmdbStore({ path, readOnly, room })
+    return lmdbStore({ path, readOnly, room, durability })
   }
+}
+
+/** Once for all writes that are refused from here on, and once when that is over. */
+function raiseAlarm(log: Log, directory: string, refusal: string | null): void {
+  if (refusal === null) log.warn({ directory }, 'the store takes writes again')
+  else
+    log.error({ directory, refusal }, 'the store refuses writes: 503 instead of what it would have to keep')
 }
 
 /**

@@ -1,16 +1,28 @@
 import { statfsSync } from 'node:fs'
+import { open, unlink } from 'node:fs/promises'
 import { limits } from '../limits.ts'
 import type { Clock } from '../runtime/clock.ts'
 
 /**
- * Is there room to write? LMDB's native part does not survive many failed commits: where the disk takes not even a part
- * of one, lmdb 3.5.6 words its complaint into 100 octets that may be too few. So writes are refused before the disk is
- * full, a commit has no more of them than fit for certain, and after one has failed all are refused for a while. Reads
- * are never refused.
+ * Is there room to write, and does the device take it? LMDB's native part does not survive many failed commits: where
+ * the disk takes not even a part of one, lmdb 3.5.6 words its complaint into 100 octets that may be too few. So writes
+ * are refused before the disk is full, a commit has no more of them than fit for certain, and after one has failed all
+ * are refused until a file beside the store could be written. Reads are never refused.
+ *
+ *   taking writes --little space--> refusing --space-----------------> taking writes
+ *         `------a failed write---> refusing --5 s, and a probe is written--^
  */
 export interface DiskSpace {
   readonly freeBytes: number
   readonly totalBytes: number
+}
+
+/** What a guard has beside the look at the space; a test may leave it out. */
+export interface RoomWatch {
+  /** After a failure: writes something, all the way to the device. Rejects if that fails too. */
+  readonly probe: () => Promise<void>
+  /** Told once when writes begin to be refused (why), and once when they are taken again (null). */
+  readonly onChange: (refusal: string | null) => void
 }
 
 /** Octets that must stay free for what else there is on the disk. On small disks a twentieth of them. */
@@ -23,39 +35,91 @@ const writeBytes = 8_192
 const committersAtOnce = 2
 /** Milliseconds between two looks at the disk for those who only ask. */
 const lookInterval = 200
-/** Milliseconds that writes are refused after one has failed. */
+/** Milliseconds between two looks while writes are refused and nobody asks: the end of an alarm is told too. */
+const watchInterval = 1_000
+/** Milliseconds from a failed write to the probe, and from a failed probe to the next. */
 const pauseAfterFailure = 5_000
+
+const unwatched: RoomWatch = { probe: () => Promise.resolve(), onChange: () => {} }
 
 export class RoomGuard {
   readonly #look: () => DiskSpace
   readonly #clock: Clock
+  readonly #watch: RoomWatch
   #lookedAt = Number.NEGATIVE_INFINITY
-  #pausedUntil = Number.NEGATIVE_INFINITY
   #hasRoom = true
+  /** A write failed, and no probe has been written since. */
+  #hasFailed = false
+  /** As it was told last. */
+  #told: string | null = null
 
-  constructor(clock: Clock, look: () => DiskSpace) {
-    this.#clock = clock
+  constructor(clock: Clock, look: () => DiskSpace, watch = unwatched) {
     this.#look = look
+    this.#clock = clock
+    this.#watch = watch
   }
 
   /** Why nothing may be written now; null if it may. */
   refusal(): string | null {
-    const now = this.#clock.now()
-    if (now < this.#pausedUntil) return 'a write failed a moment ago'
-    if (now - this.#lookedAt >= lookInterval) this.writesMax()
-    return this.#hasRoom ? null : 'the disk is full'
+    if (!this.#hasFailed && this.#clock.now() - this.#lookedAt >= lookInterval) this.writesMax()
+    return this.#refusal()
   }
 
   /** How many writes the next commit may have, as the disk is now; 0: none. */
   writesMax(): number {
     this.#lookedAt = this.#clock.now()
-    const writes = writesThatFit(this.#look())
+    const writes = writesThatFit(this.#space())
     this.#hasRoom = writes > 0
-    return this.#lookedAt < this.#pausedUntil ? 0 : writes
+    this.#tell()
+    return this.#hasFailed ? 0 : writes
   }
 
   failed(): void {
-    this.#pausedUntil = this.#clock.now() + pauseAfterFailure
+    if (this.#hasFailed) return
+    this.#hasFailed = true
+    this.#tell()
+    this.#clock.schedule(pauseAfterFailure, () => void this.#probe())
+  }
+
+  #refusal(): string | null {
+    if (this.#hasFailed) return 'a write failed a moment ago'
+    return this.#hasRoom ? null : 'the disk is full'
+  }
+
+  /** Never rejects. */
+  async #probe(): Promise<void> {
+    try {
+      await this.#watch.probe()
+      this.#hasFailed = false
+      this.writesMax()
+    } catch {
+      this.#clock.schedule(pauseAfterFailure, () => void this.#probe())
+    }
+  }
+
+  #tell(): void {
+    const refusal = this.#refusal()
+    if ((refusal === null) === (this.#told === null)) return
+    this.#told = refusal
+    this.#watch.onChange(refusal)
+    if (refusal !== null) this.#lookLater()
+  }
+
+  #lookLater(): void {
+    this.#clock.schedule(watchInterval, () => {
+      if (this.#told === null) return
+      this.#lookLater()
+      this.writesMax()
+    })
+  }
+
+  /** A file system that cannot even be asked takes nothing. */
+  #space(): DiskSpace {
+    try {
+      return this.#look()
+    } catch {
+      return { freeBytes: 0, totalBytes: 0 }
+    }
   }
 }
 
@@ -68,4 +132,19 @@ function writesThatFit({ freeBytes, totalBytes }: DiskSpace): number {
 export function diskSpace(directory: string): DiskSpace {
   const { bavail, blocks, bsize } = statfsSync(directory)
   return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+}
+
+/** Octets that are written to see whether anything can be. */
+const probeBytes = 4_096
+
+/** Rejects if the device does not take a block. */
+export async function writeProbe(path: string): Promise<void> {
+  const file = await open(path, 'w', 0o640)
+  try {
+    await file.write(Buffer.alloc(probeBytes, 1))
+    await file.datasync()
+  } finally {
+    await file.close()
+    await unlink(path).catch(() => undefined)
+  }
 }

@@ -5,12 +5,17 @@
  */
 export interface Table<R> {
   get(key: string): R | undefined
-  /** Fulfilled once a crash of the process cannot undo it. Rejects if the store refuses (disk full, read-only). */
+  /**
+   * Fulfilled once a crash of the process cannot undo it, or a loss of power, as the store was opened (durability.ts).
+   * Rejects if the store refuses (disk full, read-only, a device that fails).
+   */
   put(key: string, record: R): Promise<void>
   remove(key: string): Promise<void>
   /** In key order. Reads lazily. */
   entries(options?: TableRange): IterableIterator<[string, R]>
   readonly count: number
+  /** Why a put would be refused now; null, or absent, if it would not. */
+  refusal?(): string | null
   /** Sees what other workers have committed by now. */
   refresh?(): void
   /** Everything written so far is durable. */
@@ -34,5 +39,7 @@ export interface Store {
   readonly open: OpenTable
   /** For the start line: `memory`, `lmdb ./var/viaduct`. */
   readonly description: string
+  /** Why nothing can be written now; null if it can. Absent where nothing is refused. */
+  refusal?(): string | null
   close(): Promise<void>
 }

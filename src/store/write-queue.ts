@@ -8,8 +8,11 @@ import type { RoomGuard } from './room.ts'
  * full disk had refused was reported as stored (its write.js, queueCommitResolution).
  */
 export interface Commits {
-  /** Puts what it is given into one transaction. Fulfilled when that is committed; rejects if none of it is. */
-  commit(write: () => void): Promise<unknown>
+  /**
+   * Puts what it is given into one transaction. Fulfilled when that is on the disk; rejects if it is not. `kept`, if it
+   * is called at all, is called before that: when the end of the process cannot undo it any more.
+   */
+  commit(write: () => void, kept: () => void): Promise<unknown>
 }
 
 interface Waiting {
@@ -30,7 +33,7 @@ export class WriteQueue {
     this.#room = room
   }
 
-  /** Calls `write` within a transaction. Fulfilled when it is committed; rejects with the cause if it is not. */
+  /** Calls `write` within a transaction. Fulfilled when it is kept; rejects with the cause if it is not. */
   add(write: () => void): Promise<void> {
     if (this.#waiting.length >= limits.storeWritesWaitingMax) {
       return Promise.reject(new Error('too many writes wait for the store'))
@@ -59,12 +62,16 @@ export class WriteQueue {
 
   async #commit(batch: readonly Waiting[]): Promise<void> {
     const written: Waiting[] = []
+    const kept = () => {
+      for (const { done } of written) done()
+    }
     try {
       await this.#commits.commit(() => {
         for (const one of batch) if (isWritten(one)) written.push(one)
-      })
-      for (const { done } of written) done()
+      }, kept)
+      kept()
     } catch (error) {
+      // Who has been told that it is kept stays told: the kernel has it, the disk does not.
       this.#room.failed()
       const cause = await causeOf(error)
       for (const { failed } of written) failed(cause)
