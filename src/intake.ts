@@ -1,3 +1,4 @@
+import type { Overload } from './overload/overload.ts'
 import type { ProxyCore } from './proxy/proxy.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { Log } from './runtime/log.ts'
@@ -28,6 +29,10 @@ export class Intake implements TransportHandler {
   readonly #broken: Counter
   #rooms: { engine: Engine; transactions: TransactionLayer; proxy: ProxyCore } | null = null
   #isDraining = false
+  /** Null unless newcomers are turned away. */
+  #overload: Overload | null = null
+  /** Either of the two: what is asked of every request is one word. */
+  #isGuarded = false
   /** Null where there is one worker. */
   #handover: Handover | null = null
 
@@ -98,11 +103,18 @@ export class Intake implements TransportHandler {
    */
   async drain(clock: Clock, milliseconds: number): Promise<void> {
     this.#isDraining = true
+    this.#isGuarded = true
     const rooms = this.#rooms
     const end = clock.now() + milliseconds
     while (rooms && clock.now() < end && isBusy(rooms.proxy, rooms.engine)) {
       await new Promise<void>((next) => clock.schedule(Math.min(50, milliseconds), next))
     }
+  }
+
+  /** From now on requests that begin something are shown to it; null: no more. */
+  shed(overload: Overload | null): void {
+    this.#overload = overload
+    this.#isGuarded = this.#isDraining || overload !== null
   }
 
   /** Datagrams are dropped from now on. */
@@ -149,13 +161,16 @@ export class Intake implements TransportHandler {
     if (rooms.transactions.receiveRequest(request, flow).kind !== 'new') return
     if (request.method === 'ACK' && rooms.proxy.stateless.isAckToReply(request)) return
     if (this.#handover?.takesRequest(request, flow, hops)) return
-    if (this.#isDraining && request.method !== 'ACK' && request.toTag === '') {
-      rooms.proxy.stateless.reply(request, flow, 503, 'Service Unavailable', {
-        headers: 'Retry-After: 5\r\n',
-      })
-      return
-    }
+    if (this.#isGuarded && this.#turnsAway(request, flow, rooms.proxy)) return
     rooms.engine.onRequest(request, flow)
+  }
+
+  #turnsAway(request: SipMessage, flow: Flow, { stateless }: ProxyCore): boolean {
+    const isDrained = this.#isDraining && request.method !== 'ACK' && request.toTag === ''
+    const seconds = isDrained ? drainedSeconds : (this.#overload?.refusal(request, flow) ?? 0)
+    if (seconds === 0) return false
+    stateless.reply(request, flow, 503, 'Service Unavailable', { headers: `Retry-After: ${seconds}\r\n` })
+    return true
   }
 
   /** RFC 3261 §8.2, §16.3: a request that is wrong in a way we can name is told so, once, statelessly. */
@@ -183,6 +198,9 @@ export class Intake implements TransportHandler {
     }
   }
 }
+
+/** What who comes while we stop is told: another router is there by then, or this one again. */
+const drainedSeconds = 5
 
 /** Somebody still waits for an answer. What is answered and only lingers for retransmissions holds nobody up. */
 function isBusy(proxy: ProxyCore, engine: Engine): boolean {

@@ -98,6 +98,10 @@ export const limits = {
   htableEntriesMax: 1_000_000,
   /** Prepared SQL statements kept per database. */
   databaseStatementsMax: 128,
+  /** Newcomers told to come again, or let in and not done yet, that are remembered under overload: 2 MiB. */
+  overloadAppointmentsMax: 131_072,
+  /** Seconds of the queue of those who were told to come again; Retry-After is at most one and a half times that. */
+  overloadRetrySecondsMax: 600,
   /** Host names remembered with their addresses. */
   dnsNamesMax: 4_096,
   /** DNS questions that may wait for an answer at one time: names come from the wire. */

@@ -5,6 +5,8 @@ import { createOpenDatabase } from './database/index.ts'
 import { Intake } from './intake.ts'
 import { limits } from './limits.ts'
 import { advertised, listenRequests } from './listen.ts'
+import { type Prefix, parsePrefix } from './location/prefix.ts'
+import { Overload, type OverloadOptions } from './overload/overload.ts'
 import { createProxy } from './proxy/core.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { Log } from './runtime/log.ts'
@@ -208,6 +210,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     return {
       engine,
       sockets,
+    opened.push(guard(intake, engine, { clock, random, log, metrics }))
       metrics,
       transport,
       loaded,
@@ -236,6 +239,34 @@ function metricsOf(workers: LinkedWorkers): SummedMetrics {
 
 /** Milliseconds between two times that a worker tells the others what it has counted. */
 const publishMs = 1_000
+
+/** Newcomers are turned away under overload, if the script says so. Returns what ends that. */
+function guard(
+  intake: Intake,
+  engine: Engine,
+  services: Pick<OverloadOptions, 'clock' | 'random' | 'log' | 'metrics'>,
+): () => void {
+  const { loaded } = engine
+  if (loaded.global('overload_shed') === 0 || services.clock.slept === undefined) return () => {}
+  const trusted = prefixesOf(String(loaded.global('overload_known')), services.log)
+  const overload = new Overload({
+    ...services,
+    isKnown: (request, flow) =>
+      trusted.some((prefix) => prefix.contains(flow.address)) || engine.isKnown(request, flow),
+    onChange: (isShedding) => intake.shed(isShedding ? overload : null),
+  })
+  return () => overload.close()
+}
+
+function prefixesOf(text: string, log: Log): Prefix[] {
+  const prefixes: Prefix[] = []
+  for (const word of text.split(/[\s,]+/).filter(Boolean)) {
+    const prefix = parsePrefix(word)
+    if (prefix === null) log.warn({ prefix: word }, `overload_known: ${word} is no address and no prefix`)
+    else prefixes.push(prefix)
+  }
+  return prefixes
+}
 
 /** From now on what other workers pass and tell arrives. Returns what ends that. */
 function join(

@@ -12,6 +12,7 @@ import { locationCommands } from './rpc.ts'
 import { ulcRecord } from './ulc-record.ts'
 import { worldOf } from './world.ts'
 
+import { hasBinding } from './known.ts'
 /** Milliseconds between two looks at what has expired. An expired binding is invisible before it is removed. */
 const expiryInterval = 1_000
 /** Milliseconds between two handfuls of what has expired. */
@@ -251,6 +252,7 @@ export default definePlugin({
       if (isStarted) restore(location).catch((error) => host.log.error({ err: error }, 'not restored'))
       return location
     }
+    host.knows((request, flow) => hasBinding(request, flow, tables.values(), flows, aorRules))
 
     function follow(location: Location): void {
       unsubscribe.push(

@@ -56,6 +56,11 @@ export interface PluginHost {
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: a listener that takes nothing need not say so
   onArrival(listener: (message: SipMessage | null, flow: Flow) => void | 'taken'): void
+  /**
+   * Whether the sender of a request that begins something is known: has a binding, say. Asked only while the router cannot
+   * keep up and turns newcomers away, and then of every such request. One that says yes is enough.
+   */
+  knows(isKnown: (request: SipMessage, flow: Flow) => boolean): void
   /** ICMP and other errors of sending to a flow. */
   onSendError(listener: (flow: Flow, code: string) => void): void
   /** Every so many milliseconds until close; the first time after one interval. Errors are logged, never fatal. */

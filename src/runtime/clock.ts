@@ -16,6 +16,11 @@ export interface Clock {
    */
   hold?(): void
   release?(): void
+  /**
+   * Milliseconds so far that this thread's loop has slept because nothing was to be done. Only differences mean something.
+   * Absent: nobody knows.
+   */
+  slept?(): number
 }
 
 export interface Timer {
@@ -45,6 +50,7 @@ export function systemClock(origin?: number): Clock {
     release() {
       isHeld = false
     },
+    slept: () => performance.eventLoopUtilization().idle,
     wall: () => Date.now(),
     schedule(delayMs, fire) {
       const handle = setTimeout(fire, delayMs)

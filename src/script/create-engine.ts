@@ -48,6 +48,7 @@ export async function createEngine(loaded: LoadedScript, services: EngineService
     rpc: rpcOf(plugins),
     onArrival: (message, flow) => onArrival(surroundings, connections, script.runEvent, message, flow),
     onRequest: (message, flow) => runRequest(surroundings, message, flow),
+    isKnown: (message, flow) => connections.isKnown(message, flow),
     onReply: (message, flow) => runReply(surroundings, message, flow),
     onSendError(flow, code) {
       connections.tellSendError(flow, code)

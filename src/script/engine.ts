@@ -98,6 +98,8 @@ export interface Engine {
   onArrival(message: SipMessage | null, flow: Flow): boolean
   /** A request that no transaction knows (RequestOutcome `new`): runs request_route. Never throws. */
   onRequest(message: SipMessage, flow: Flow): void
+  /** Whether a module knows the sender of a request that begins something: PluginHost.knows(). */
+  isKnown(message: SipMessage, flow: Flow): boolean
   /**
    * Every response: runs reply_route, then hands it to the transaction layer, and what no transaction takes to the
    * stateless proxy. Never throws.

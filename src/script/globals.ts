@@ -190,6 +190,15 @@ ${limits.moderationMicrosecondsMax}, 0 reads each at once. A message waits half 
 than that. Saves up to half of the processor; a slow rate or a full queue waits for nothing. Ignored where the native \
 UDP engine is not built.`,
   ),
+  overload_shed: int(
+    0,
+    `1: while the router cannot keep up, whoever has a binding here, and whatever belongs to a call, is served first, and \
+newcomers get 503 with a Retry-After that is spread out. See docs/decisions/0023-overload.md.`,
+  ),
+  overload_known: text(
+    '',
+    'Addresses and prefixes, separated by spaces, that are never newcomers: servers inside, other proxies.',
+  ),
   sendbuffer: ignored('int', 'the system’s send buffer is used', 'Bytes of the send buffer of UDP sockets.', [
     'maxsndbuffer',
   ]),

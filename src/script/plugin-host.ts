@@ -14,6 +14,7 @@ import type { Surroundings } from './surroundings.ts'
 export class PluginConnections {
   readonly arrivalListeners: Parameters<PluginHost['onArrival']>[0][] = []
   readonly sendErrorListeners: ((flow: Flow, code: string) => void)[] = []
+  readonly knowers: Parameters<PluginHost['knows']>[0][] = []
   readonly exports = new Map<string, unknown>()
   readonly debug: DebugLevel
   readonly #services: EngineServices
@@ -45,6 +46,15 @@ export class PluginConnections {
       } catch (error) {
         this.#services.log.error({ err: error }, 'a module that listens for send errors threw')
       }
+    }
+  }
+
+  isKnown(request: SipMessage, flow: Flow): boolean {
+    try {
+      return this.knowers.some((knows) => knows(request, flow))
+    } catch (error) {
+      this.#services.log.error({ err: error }, 'a module that was asked for a sender threw')
+      return false
     }
   }
 
@@ -126,6 +136,7 @@ export function createPluginHost(
     exportsOf: <T>(plugin: string) => connections.exports.get(plugin) as T | undefined,
     sendRaw: (socket, text, address, port) => services.sendRaw(socket, text, address, port),
     onArrival: (listener) => connections.arrivalListeners.push(listener),
+    knows: (isKnown) => connections.knowers.push(isKnown),
     onSendError: (listener) => connections.sendErrorListeners.push(listener),
     every: (milliseconds, run) => connections.every(log, milliseconds, run),
   }
