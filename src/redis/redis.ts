@@ -65,9 +65,10 @@ export type RedisState = 'up' | 'down'
  * - `ok`: Redis has done it, and this is its answer.
  * - `late`: no answer within the deadline. It may have been done, or may still be done.
  * - `down`: the link was down, or broke. `unknown` tells which: false if it never left, so that nothing has happened.
- * - `refused`: nothing was changed. `code` is the first word of Redis' error (`OOM`, `READONLY`, `LOADING`, `ERR`), or
- *   one of ours: `busy` (too much under way), `size`, `keys` (wrong number, or not all with one hash tag), `reply` (the
- *   answer was none that the script's `read` understands; here alone a change has been made).
+ * - `refused`: `code` is the first word of Redis' error (`OOM`, `READONLY`, `LOADING`, `ERR`), or one of ours: `busy`
+ *   (too much under way), `size`, `keys` (wrong number, or not all with one hash tag), `reply` (the answer was none that
+ *   the script's `read` understands). Nothing was changed, unless it is `reply`, or the script failed in its middle:
+ *   Redis does not undo its beginning, so check first and write last.
  *
  * `unknown`: a change may or may not have been made. It is false for scripts that change nothing.
  */
