@@ -160,6 +160,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     opened.push(() => transport.close())
     const store = typeof options.store === 'function' ? await options.store() : options.store
     opened.push(() => store.close())
+    metrics.gauge('viaduct_store_refuses_writes', 'Workers whose store takes no writes now.', () =>
+      typeof store.refusal?.() === 'string' ? 1 : 0,
+    )
     const sockets = createSocketTable(transport.sockets)
     for (const alias of loaded.program.aliases) sockets.addAlias(alias.host, alias.port)
     const send = transport.send.bind(transport)

@@ -249,7 +249,7 @@ async function stored(
     await put
     return null
   } catch (error) {
-    host.log.error({ err: error }, 'the store refused a message')
+    host.log.info({ err: error }, 'the store refused a message')
     return { statusCode: 503, reason: 'Service Unavailable' }
   }
 }

@@ -318,7 +318,7 @@ function answer(registrar: Registrar, context: RouteContext, flags: number, repl
     sendReply(registrar, context, reply)
     return
   }
-  reply.ready?.catch((error) => registrar.host.log.error({ err: error }, 'the store refused a registration'))
+  reply.ready?.catch((error) => registrar.host.log.info({ err: error }, 'the store refused a registration'))
   const isPrepared = (flags & saveFlags.prepareReply) !== 0
   if (isPrepared) context.replyHeaders += reply.headers
   context.scope.notes.set(preparedNote, isPrepared ? { ...reply, headers: '' } : reply)
@@ -330,7 +330,7 @@ export function sendReply(registrar: Registrar, context: RouteContext, reply: Pr
   const outcome = ready.then(
     () => null,
     (error) => {
-      registrar.host.log.error({ ...context.logFields(), err: error }, 'the store refused a registration')
+      registrar.host.log.info({ ...context.logFields(), err: error }, 'the store refused a registration')
       const refusal = refusals.storeRefused(retryAfter(registrar))
       registrar.onRefused(refusal)
       return {

@@ -7,6 +7,7 @@ import {
   type Origin,
   type PluginHost,
 } from '../../src/plugin/index.ts'
+import { durability } from './durability.ts'
 import { type MatchingMode, type UsrlocExports, ulcNote } from './exports.ts'
 import { locationCommands } from './rpc.ts'
 import { ulcRecord } from './ulc-record.ts'
@@ -35,6 +36,7 @@ export default definePlugin({
         '3 (database only) get the same; 4 too.',
     },
     db_url: { type: 'string', ignored: ownStore, doc: "Kamailio's database." },
+    durability,
     use_domain: { type: 'int', default: 0, doc: 'Bindings are filed under user@domain instead of user.' },
     nat_bflag: { type: 'int', default: -1, doc: 'Branch flag (0 to 31) that marks bindings behind a NAT.' },
     matching_mode: {
@@ -180,6 +182,7 @@ export default definePlugin({
       params.use_domain === 0 ? 'user' : 'user@domain',
     )
     const { flows, tables } = locations
+    locations.answersFirst = params.durability === 'memory'
     const tableListeners: ((location: Location) => void)[] = []
     const unsubscribe: (() => void)[] = []
     let isStarted = false

@@ -9,7 +9,7 @@ import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createPinoLog } from '../runtime/pino-log.ts'
 import { systemRandom } from '../runtime/random.ts'
-import { controlEndpointsOf } from '../script/engine.ts'
+import { controlEndpointsOf, type LoadedScript } from '../script/engine.ts'
 import { acceptScript, ScriptRejected, startServer } from '../server.ts'
 import { openStore, storeFiles } from '../store/open-store.ts'
 import type { Store } from '../store/table.ts'
@@ -30,7 +30,7 @@ import {
   mayBind,
 } from './privileges.ts'
 import { defaultScript, readScript } from './script-file.ts'
-import { levelOf, transactionsThatFit } from './settings.ts'
+import { durabilityWished, levelOf, transactionsThatFit } from './settings.ts'
 import { keepRunning } from './stray-errors.ts'
 import { freeSockets, superviseThreads, workersWished } from './workers.ts'
 
@@ -155,7 +155,7 @@ class Startup {
       log: this.#log,
       clock: this.clock,
       random: systemRandom(),
-      store: () => this.#openStore(identity, controlEndpointsOf(accepted.loaded)),
+      store: () => this.#openStore(accepted.loaded, identity),
       ...(listen.length > 0 && { listen }),
       transactionsMax: transactionsThatFit(),
     })
@@ -226,9 +226,10 @@ class Startup {
     return memory === true ? null : data
   }
 
-  async #openStore(identity: Identity | null, endpoints: Endpoints): Promise<Store> {
-    await this.#beforeStore(identity, endpoints)
-    return await openStore({ directory: this.#directory, log: this.#log, clock: this.clock })
+  async #openStore(loaded: LoadedScript, identity: Identity | null): Promise<Store> {
+    await this.#beforeStore(identity, controlEndpointsOf(loaded))
+    const durability = durabilityWished(loaded)
+    return await openStore({ directory: this.#directory, log: this.#log, clock: this.clock, durability })
   }
 
   /** What only root may do, and then no more root. */

@@ -8,6 +8,7 @@ import { createPinoLog } from '../runtime/pino-log.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { controlEndpointsOf } from '../script/engine.ts'
 import { acceptScript, ScriptRejected, type Server, socketsOf, startServer } from '../server.ts'
+import type { Durability } from '../store/durability.ts'
 import { openStore } from '../store/open-store.ts'
 import { regionStore } from '../store/region-store.ts'
 import type { Store } from '../store/table.ts'
@@ -17,7 +18,7 @@ import type { FromThread, ThreadStart, ToThread } from '../worker/messages.ts'
 import { sharedRegions } from '../worker/regions.ts'
 import { SharedLink } from '../worker/shared-link.ts'
 import { describe } from './describe.ts'
-import { levelOf, transactionsThatFit } from './settings.ts'
+import { durabilityWished, levelOf, transactionsThatFit } from './settings.ts'
 import { keepRunning } from './stray-errors.ts'
 import type { ThreadSettings } from './workers.ts'
 
@@ -89,7 +90,7 @@ try {
     store: async () => {
       say({ kind: 'bound' })
       await mayOpen
-      return await openOwnStore()
+      return await openOwnStore(durabilityWished(accepted.loaded))
     },
     regions,
     transactionsMax: transactionsThatFit(),
@@ -118,9 +119,9 @@ try {
 }
 
 /** The environment of the directory, which each thread opens; or tables in memory that all share. */
-async function openOwnStore(): Promise<Store> {
+async function openOwnStore(durability: Durability): Promise<Store> {
   const { directory } = settings
-  if (directory !== null) return await openStore({ directory, log, clock })
+  if (directory !== null) return await openStore({ directory, log, clock, durability })
   return regionStore(regions, new KeyedDigest(start.secret).octets('store').subarray(0, 16))
 }
 

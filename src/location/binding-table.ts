@@ -28,6 +28,8 @@ export interface BindingTable {
   /** Some of all bindings: those from a page on, null for the first one. */
   page(from: PageMark | null): Page
   flushed(): Promise<void>
+  /** Why the store would refuse a change now; null, or absent, if it would not. */
+  refusal?(): string | null
 }
 
 export type RefreshOutcome =

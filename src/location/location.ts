@@ -49,6 +49,8 @@ export interface LocationOptions {
   /** The other workers of the router, who hold the same; absent where there are none. */
   peers?: HeldPeers | null
   bindingsMax?: number
+  /** apply() has nobody wait for the store, unless the store refuses already. */
+  answersFirst?: () => boolean
 }
 
 /** A learned flow's last packet is told to the store this often, in milliseconds, not on every packet. */
@@ -64,6 +66,7 @@ export class Location {
   readonly #heldStore: HeldStore | null
   readonly #peers: HeldPeers | null
   readonly #bindingsMax: number
+  readonly #answersFirst: () => boolean
   readonly #listeners: ChangeListener[] = []
   /** One for each of them. */
   readonly #refreshListeners: (RefreshListener | null)[] = []
@@ -79,6 +82,7 @@ export class Location {
     this.#peers = options.peers ?? null
     this.#held = new HeldBindings(options.flows, options.clock.now())
     this.#bindingsMax = options.bindingsMax ?? limits.bindingsMax
+    this.#answersFirst = options.answersFirst ?? (() => false)
   }
 
   /** False: what is told here is gone with the process. */
@@ -172,6 +176,13 @@ export class Location {
    * durable; rejects, after having undone them, if the store refuses or there is no room.
    */
   apply(changes: readonly Change[]): Promise<void> | null {
+    const ready = this.#makeAll(changes)
+    if (ready === null || !this.#answersFirst() || typeof this.#table.refusal?.() === 'string') return ready
+    ready.catch((error) => this.#complain(error))
+    return null
+  }
+
+  #makeAll(changes: readonly Change[]): Promise<void> | null {
     const [first] = changes
     if (first === undefined) return null
     if (changes.length === 1) return this.#make(first)

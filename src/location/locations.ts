@@ -49,6 +49,8 @@ export class Locations {
   readonly flows: FlowTable
   /** Null where there is one worker. */
   readonly peers: HeldPeers | null
+  /** Whoever changes bindings does not wait for the store. */
+  answersFirst = false
   readonly #host: LocationsHost
   readonly #options: LocationsOptions
   readonly #tables = new Map<string, Location>()
@@ -137,6 +139,7 @@ export class Locations {
       heldStore,
       peers: this.peers,
       bindingsMax,
+      answersFirst: () => this.answersFirst,
     })
     this.#tables.set(name, location)
     return location

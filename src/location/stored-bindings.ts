@@ -188,6 +188,10 @@ export class StoredBindings implements BindingTable {
     return { bindings: byAor(rows), next: null }
   }
 
+  refusal(): string | null {
+    return this.#records.refusal?.() ?? null
+  }
+
   async flushed(): Promise<void> {
     await this.#records.flushed()
   }

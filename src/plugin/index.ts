@@ -123,6 +123,7 @@ export {
   withUser,
   writeUri,
 } from '../sip/uri.ts'
+export { type Durability, durabilities, durabilityOf } from '../store/durability.ts'
 export { PackedValues, type Stored } from '../store/packed-values.ts'
 export type { Table } from '../store/table.ts'
 export { coreHash } from '../text/core-hash.ts'
