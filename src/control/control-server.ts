@@ -88,6 +88,8 @@ class NotReady implements Responder {
     return []
   }
 
+  method(): undefined {}
+
   async answer(_name: string, _params: readonly unknown[], _sink: Sink): Promise<void> {
     throw new CommandRefused(notReady)
   }

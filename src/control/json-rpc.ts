@@ -63,18 +63,27 @@ function paramsOf(params: unknown): CommandRequest['params'] | string {
 
 /** Answers to the sink, a line at the end; rejects if the answer broke off, which then is no JSON. */
 export async function answerCommand(parsed: Parsed, responder: Responder, sink: Sink): Promise<void> {
-  if (parsed.kind !== 'batch') {
-    await answerOne(parsed, responder, sink)
-    await sink('\n')
-    return
+  let held = ''
+  const collect: Sink = async (piece) => {
+    held += piece
+    if (held.length < limits.controlPieceCharacters) return
+    const text = held
+    held = ''
+    await sink(text)
   }
+  await answerAll(parsed, responder, collect)
+  await sink(`${held}\n`)
+}
+
+async function answerAll(parsed: Parsed, responder: Responder, sink: Sink): Promise<void> {
+  if (parsed.kind !== 'batch') return await answerOne(parsed, responder, sink)
   let separator = '['
   for (const one of parsed.requests) {
     await sink(separator)
     separator = ','
     await answerOne(one, responder, sink)
   }
-  await sink(']\n')
+  await sink(']')
 }
 
 async function answerOne(parsed: Parsed, responder: Responder, sink: Sink): Promise<void> {
@@ -106,7 +115,7 @@ function positional(
   responder: Responder,
 ): readonly unknown[] {
   if (!(params instanceof Map)) return params as readonly unknown[]
-  const declared = namesOf(responder.methods().find(({ name }) => name === method))
+  const declared = namesOf(responder.method(method))
   const unknown = [...params.keys()].filter((name) => !declared.includes(name))
   if (unknown.length === params.size) return [...params.values()]
   if (unknown.length > 0) {

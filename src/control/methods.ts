@@ -19,6 +19,8 @@ export interface Method extends MethodDescription {
 export interface Responder {
   /** In the order of their names. */
   methods(): readonly MethodDescription[]
+  /** Undefined if there is none of that name. */
+  method(name: string): MethodDescription | undefined
   /**
    * Writes the answer, in JSON, to the sink.
    *
@@ -41,6 +43,10 @@ export class MethodTable implements Responder {
 
   methods(): readonly MethodDescription[] {
     return inOrder([...this.#methods.values()])
+  }
+
+  method(name: string): MethodDescription | undefined {
+    return this.#methods.get(name)
   }
 
   async answer(name: string, params: readonly unknown[], sink: Sink): Promise<void> {
@@ -113,10 +119,18 @@ export class Responders implements Responder {
     return inOrder([...all.values()])
   }
 
-  answer(name: string, params: readonly unknown[], sink: Sink): Promise<void> {
-    const responder = this.#responders.find((one) => one.methods().some((method) => method.name === name))
+  method(name: string): MethodDescription | undefined {
+    return this.#responderOf(name)?.method(name)
+  }
+
+  async answer(name: string, params: readonly unknown[], sink: Sink): Promise<void> {
+    const responder = this.#responderOf(name)
     if (responder === undefined) throw new CommandRefused(methodNotFound)
-    return responder.answer(name, params, sink)
+    await responder.answer(name, params, sink)
+  }
+
+  #responderOf(name: string): Responder | undefined {
+    return this.#responders.find((one) => one.method(name) !== undefined)
   }
 }
 

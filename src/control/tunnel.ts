@@ -106,6 +106,10 @@ export class TunnelledResponder implements Responder {
     return this.#methods
   }
 
+  method(name: string): MethodDescription | undefined {
+    return this.#methods.find((one) => one.name === name)
+  }
+
   async answer(method: string, params: readonly unknown[], sink: Sink): Promise<void> {
     if (!this.#isOpen) throw new CommandRefused(died)
     const id = ++this.#calls

@@ -39,8 +39,12 @@ export class WorkerResponder implements Responder {
     return this.#methods
   }
 
+  method(name: string): MethodDescription | undefined {
+    return this.#methods.find((one) => one.name === name)
+  }
+
   async answer(name: string, params: readonly unknown[], sink: Sink): Promise<void> {
-    const method = this.#methods.find((one) => one.name === name)
+    const method = this.method(name)
     const living = this.#living()
     const [first] = living
     if (method === undefined || first === undefined) throw new CommandRefused(methodNotFound)
