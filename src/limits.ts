@@ -129,6 +129,9 @@ export const limits = {
   /** Characters of one worker's answer that is put together with those of others. */
   controlMergedCharactersMax: 8_388_608,
 
+  /** Addresses-of-record in memory that a database may not know of yet (db_mode 2): so many are written at once. */
+  locationUnwrittenMax: 200_000,
+
   /** Writes of one commit of the store. */
   storeCommitWritesMax: 1_000,
   /** Writes that wait for the store; what comes then is refused. */

@@ -15,6 +15,7 @@ import { lookup, lookupBranches, lookupToDestinationSet } from './lookup.ts'
 import type { Registrar } from './registrar.ts'
 import { type PreparedReply, preparedNote, save, sendReply } from './save.ts'
 import type { RegistrarSettings } from './settings.ts'
+import { unlessUnavailable } from './unavailable.ts'
 
 const table = {
   name: 'table',
@@ -340,20 +341,16 @@ export default definePlugin({
         lookup_branches: (context, name) => lookupBranches(registrar, context, usrloc.table(name)),
         lookup_to_dset: (context, name, of) =>
           lookupToDestinationSet(registrar, context, usrloc.table(name), of),
-        registered: (context, name, of, match, action) =>
-          isRegistered(
-            registrar,
-            context,
-            usrloc.table(name),
-            of || subjectUri(context),
-            match ?? 0,
-            action ?? 0,
-          )
-            ? 1
-            : -1,
-        unregister: (_context, name, of, ruid) => unregister(registrar, usrloc.table(name), of, ruid),
+        registered(context, name, of, match, action) {
+          const uri = of || subjectUri(context)
+          const table = usrloc.table(name)
+          const ask = () => isRegistered(registrar, context, table, uri, match ?? 0, action ?? 0)
+          return unlessUnavailable(ask, false) ? 1 : -1
+        },
+        unregister: (_context, name, of, ruid) =>
+          unlessUnavailable(() => unregister(registrar, usrloc.table(name), of, ruid), -2),
         reg_fetch_contacts: (context, name, of, profile) =>
-          fetchContacts(registrar, context, usrloc.table(name), of, profile),
+          unlessUnavailable(() => fetchContacts(registrar, context, usrloc.table(name), of, profile), -1),
         reg_free_contacts(context, profile) {
           profiles(context).delete(profile)
           return 1

@@ -4,6 +4,7 @@ import {
   canonicalAor,
   chooseBindings,
   createTarget,
+  DatabaseError,
   inOrder,
   type ListenSocket,
   type Location,
@@ -25,7 +26,7 @@ const lookupResult = {
   found: 1,
   notFound: -1,
   methodNotAllowed: -2,
-  /** There are bindings, and none can be reached now: store the message or answer 480, never send blindly. */
+  /** There are bindings, and none can be reached now, or nobody can say: store the message or answer 480, never send blindly. */
   cold: -3,
 } as const
 
@@ -90,7 +91,8 @@ function select(
   uri: string,
 ): readonly Binding[] | LookupResult {
   const { host, settings } = registrar
-  const bindings = bindingsOf(registrar, location, uri)
+  const bindings = bindingsOrNull(registrar, location, uri)
+  if (bindings === null) return cold(context, uri, 'the database of the location table does not answer')
   const chosen = chooseBindings(bindings, host.clock.now())
   if (chosen.isCold) return cold(context, uri, 'the pinhole of every binding has closed')
   if (chosen.bindings.length === 0) return lookupResult.notFound
@@ -115,6 +117,16 @@ function those(bindings: readonly Binding[], passes: Test, context: RouteContext
     if (!passes(binding, context)) return bindings.filter((other) => passes(other, context))
   }
   return bindings
+}
+
+/** Null: a table that is asked in its database each time (usrloc's db_mode 3) does not answer. Usrloc has logged it. */
+function bindingsOrNull(registrar: Registrar, location: Location, uri: string): readonly Binding[] | null {
+  try {
+    return bindingsOf(registrar, location, uri)
+  } catch (error) {
+    if (error instanceof DatabaseError) return null
+    throw error
+  }
 }
 
 /** By address-of-record, or by GRUU (RFC 5627 §5.1): the instance behind it. */

@@ -3,6 +3,7 @@ import {
   type Binding,
   type Change,
   canonicalAor,
+  DatabaseError,
   HeaderId,
   inOrder,
   type Location,
@@ -59,7 +60,7 @@ export function save(
   flags: number,
   uri: string | undefined,
 ): number {
-  const result = register(registrar, context, location, flags, uri)
+  const result = registerOrRefuse(registrar, context, location, flags, uri)
   if ('statusCode' in result) {
     registrar.onRefused(result)
     context.explain('save refused', `${result.statusCode}: ${result.error}`)
@@ -80,6 +81,22 @@ interface Accepted {
   readonly headers: string
   /** Null: nothing to wait for. */
   readonly ready: Promise<void> | null
+}
+
+/** A database that is asked each time (db_mode 3) may not answer. */
+function registerOrRefuse(
+  registrar: Registrar,
+  context: RouteContext,
+  location: Location,
+  flags: number,
+  uri: string | undefined,
+): Accepted | Refusal {
+  try {
+    return register(registrar, context, location, flags, uri)
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error
+    return refusals.storeRefused(retryAfter(registrar))
+  }
 }
 
 function register(

@@ -4,25 +4,32 @@ import {
   type ChangeCause,
   definePlugin,
   type Location,
+  type LocationColumn,
   type Origin,
   type PluginHost,
 } from '../../src/plugin/index.ts'
+import { choiceOf, type DatabaseChoice } from './database.ts'
 import { durability } from './durability.ts'
 import { type MatchingMode, type UsrlocExports, ulcNote } from './exports.ts'
+import { hasBinding } from './known.ts'
 import { locationCommands } from './rpc.ts'
 import { ulcRecord } from './ulc-record.ts'
 import { worldOf } from './world.ts'
 
-import { hasBinding } from './known.ts'
 /** Milliseconds between two looks at what has expired. An expired binding is invisible before it is removed. */
 const expiryInterval = 1_000
 /** Milliseconds between two handfuls of what has expired. */
 const expiryPause = 10
 /** Milliseconds between two looks at what only the store remembers. */
 const noteInterval = 10_000
+/** Milliseconds after which a database that refused is asked again, however long timer_interval is. */
+const writeAgainInterval = 5_000
 
-const ownStore = 'bindings are kept in the embedded store (docs/decisions/0006-location-store.md)'
-const column = { type: 'string', ignored: ownStore, doc: 'Name of a column of the database table.' } as const
+const notNeeded = 'a row is put in the place of what is there (INSERT ... ON CONFLICT)'
+
+function column(name: LocationColumn) {
+  return { type: 'string', default: name, doc: `Name of the column that Kamailio calls ${name}.` } as const
+}
 
 export default definePlugin({
   name: 'usrloc',
@@ -31,11 +38,17 @@ export default definePlugin({
     db_mode: {
       type: 'int',
       doc:
-        '0: bindings live in memory only, and a restart forgets them. Any other value, and no value: they are in ' +
-        'the embedded store before the 200 leaves, which is what 1 (write-through) promises; 2 (write-back) and ' +
-        '3 (database only) get the same; 4 too.',
+        '0: bindings live in memory only, and a restart forgets them. Without it, and without a db_url on sqlite: they ' +
+        'are in the embedded store before the 200 leaves. With such a db_url: 1, in memory, and in the database before ' +
+        'the 200 leaves; 2, in memory, and in the database by timer_interval; 3, in the database alone; 4, in memory, as ' +
+        'the database has them at the start. docs/decisions/0022-location-sql.md.',
     },
-    db_url: { type: 'string', ignored: ownStore, doc: "Kamailio's database." },
+    db_url: {
+      type: 'string',
+      doc:
+        "A database with Kamailio's location table: sqlite:////path/to/file. With another engine bindings are in the " +
+        'embedded store.',
+    },
     durability,
     use_domain: { type: 'int', default: 0, doc: 'Bindings are filed under user@domain instead of user.' },
     nat_bflag: { type: 'int', default: -1, doc: 'Branch flag (0 to 31) that marks bindings behind a NAT.' },
@@ -55,8 +68,7 @@ export default definePlugin({
       type: 'int',
       default: 60,
       unit: 's',
-      ignored: 'expiry needs no scan',
-      doc: 'Write-back interval.',
+      doc: 'db_mode 2: how often the database is told what has changed.',
     },
     timer_procs: { type: 'int', default: 0, ignored: 'expiry needs no scan', doc: 'Timer processes.' },
     hash_size: {
@@ -80,8 +92,7 @@ export default definePlugin({
     skip_remote_socket: {
       type: 'int',
       default: 0,
-      ignored: 'foreign bindings are not loaded',
-      doc: 'Shared databases.',
+      doc: '1: rows of sockets that are not ours are not loaded.',
     },
     xavp_contact: {
       type: 'string',
@@ -94,20 +105,39 @@ export default definePlugin({
       ignored: 'expired bindings go at once',
       doc: 'Delay of removal.',
     },
-    db_insert_update: { type: 'int', default: 0, ignored: ownStore, doc: 'SQL dialect.' },
-    db_insert_null: { type: 'int', default: 0, ignored: ownStore, doc: 'SQL dialect.' },
-    db_check_update: { type: 'int', default: 0, ignored: ownStore, doc: 'SQL dialect.' },
-    db_update_as_insert: { type: 'int', default: 0, ignored: ownStore, doc: 'SQL dialect.' },
-    db_timer_clean: { type: 'int', default: 0, ignored: ownStore, doc: 'Cleaning of the database.' },
-    db_clean_tcp: { type: 'int', default: 0, ignored: ownStore, doc: 'Cleaning of the database.' },
-    db_ops_ruid: { type: 'int', default: 1, ignored: ownStore, doc: 'Key of the database.' },
-    db_load: { type: 'int', default: 1, ignored: ownStore, doc: 'Load at start.' },
-    db_raw_fetch_type: { type: 'int', default: 0, ignored: ownStore, doc: 'SQL dialect.' },
-    fetch_rows: { type: 'int', default: 2000, ignored: ownStore, doc: 'Rows per query.' },
-    load_rank: { type: 'int', default: 0, ignored: ownStore, doc: 'Which process loads.' },
-    expires_type: { type: 'int', default: 0, ignored: ownStore, doc: 'Type of a column.' },
-    server_id_filter: { type: 'int', default: 0, ignored: ownStore, doc: 'Shared databases.' },
-    version_table: { type: 'int', default: 1, ignored: ownStore, doc: 'Check of the schema.' },
+    db_insert_update: { type: 'int', default: 0, ignored: notNeeded, doc: 'What an INSERT does.' },
+    db_insert_null: { type: 'int', default: 0, ignored: notNeeded, doc: 'What an INSERT names.' },
+    db_check_update: { type: 'int', default: 0, ignored: notNeeded, doc: 'What follows an UPDATE.' },
+    db_update_as_insert: { type: 'int', default: 0, ignored: notNeeded, doc: 'What an UPDATE is.' },
+    db_timer_clean: {
+      type: 'int',
+      default: 0,
+      ignored: 'a row goes when its binding expires',
+      doc: 'Cleaning of the database.',
+    },
+    db_clean_tcp: {
+      type: 'int',
+      default: 0,
+      ignored: 'a lost connection makes its flow unreachable',
+      doc: 'Cleaning of the database.',
+    },
+    db_ops_ruid: {
+      type: 'int',
+      default: 1,
+      ignored: 'rows are found by ruid, which the table has once',
+      doc: 'Key of updates.',
+    },
+    db_load: { type: 'int', default: 1, doc: '0: starts without what the database has. Not for db_mode 4.' },
+    db_raw_fetch_type: { type: 'int', default: 0, ignored: notNeeded, doc: 'SQL dialect.' },
+    fetch_rows: { type: 'int', default: 2000, doc: 'Rows of one query when a table is loaded.' },
+    load_rank: { type: 'int', default: 0, ignored: 'the first worker loads', doc: 'Which process loads.' },
+    expires_type: {
+      type: 'int',
+      default: 0,
+      doc: '1: the columns expires and last_modified are seconds since 1970.',
+    },
+    server_id_filter: { type: 'int', default: 0, doc: '1: rows of other servers (server_id) are not ours.' },
+    version_table: { type: 'int', default: 1, doc: '0: does not look whether the table has version 9.' },
     ka_mode: { type: 'int', default: 0, ignored: 'keepalives are nathelper\u2019s', doc: 'Keepalives.' },
     ka_from: { type: 'string', ignored: 'keepalives are nathelper\u2019s', doc: 'Keepalives.' },
     ka_domain: { type: 'string', ignored: 'keepalives are nathelper\u2019s', doc: 'Keepalives.' },
@@ -121,28 +151,28 @@ export default definePlugin({
       doc: 'Keepalives.',
     },
     ka_logmsg: { type: 'string', ignored: 'keepalives are nathelper\u2019s', doc: 'Keepalives.' },
-    user_column: column,
-    domain_column: column,
-    contact_column: column,
-    expires_column: column,
-    q_column: column,
-    callid_column: column,
-    cseq_column: column,
-    flags_column: column,
-    cflags_column: column,
-    user_agent_column: column,
-    received_column: column,
-    path_column: column,
-    socket_column: column,
-    methods_column: column,
-    ruid_column: column,
-    instance_column: column,
-    reg_id_column: column,
-    server_id_column: column,
-    connection_id_column: column,
-    keepalive_column: column,
-    partition_column: column,
-    last_modified_column: column,
+    user_column: column('username'),
+    domain_column: column('domain'),
+    contact_column: column('contact'),
+    expires_column: column('expires'),
+    q_column: column('q'),
+    callid_column: column('callid'),
+    cseq_column: column('cseq'),
+    flags_column: column('flags'),
+    cflags_column: column('cflags'),
+    user_agent_column: column('user_agent'),
+    received_column: column('received'),
+    path_column: column('path'),
+    socket_column: column('socket'),
+    methods_column: column('methods'),
+    ruid_column: column('ruid'),
+    instance_column: column('instance'),
+    reg_id_column: column('reg_id'),
+    server_id_column: column('server_id'),
+    connection_id_column: column('connection_id'),
+    keepalive_column: column('keepalive'),
+    partition_column: column('partition'),
+    last_modified_column: column('last_modified'),
   },
   functions: {},
   variables: {},
@@ -176,13 +206,10 @@ export default definePlugin({
 
   setup(host, params) {
     const aorRules: AorRules = { useDomain: params.use_domain !== 0, caseSensitive: false, realmPrefix: '' }
-    const { locations } = worldOf(
-      host,
-      params.db_mode !== 0,
-      params.use_domain === 0 ? 'user' : 'user@domain',
-    )
+    const choice = choiceOf(host, params)
+    const { locations, release } = worldOf(host, choice, params.use_domain === 0 ? 'user' : 'user@domain')
     const { flows, tables } = locations
-    locations.answersFirst = params.durability === 'memory'
+    locations.answersFirst = params.durability === 'memory' && choice.database === null
     const tableListeners: ((location: Location) => void)[] = []
     const unsubscribe: (() => void)[] = []
     let isStarted = false
@@ -226,19 +253,30 @@ export default definePlugin({
 
     if (locations.peers !== null) locations.peers.world.open = usrloc.table
     for (const location of tables.values()) follow(location)
+    host.knows((request, flow) => hasBinding(request, flow, tables.values(), flows, aorRules))
     host.every(expiryInterval, () => {
       for (const location of tables.values()) expire(location)
     })
     host.every(noteInterval, () => locations.note())
+    if (choice.database?.mode === 2) {
+      let isWritten = true
+      host.every(Math.max(1, params.timer_interval) * 1000, async () => {
+        isWritten = await locations.writeBack()
+      })
+      host.every(writeAgainInterval, async () => {
+        if (!isWritten) isWritten = await locations.writeBack()
+      })
+    }
 
     return {
       functions: {},
       variables: {},
       exports: usrloc,
       rpc: locationCommands(usrloc, host, { hashSize: params.hash_size }),
-      close() {
+      async close() {
         for (const stop of unsubscribe) stop()
         locations.note()
+        await release()
       },
       async start() {
         for (const name of ['location', ...params.preload]) usrloc.table(name)
@@ -255,7 +293,6 @@ export default definePlugin({
       if (isStarted) restore(location).catch((error) => host.log.error({ err: error }, 'not restored'))
       return location
     }
-    host.knows((request, flow) => hasBinding(request, flow, tables.values(), flows, aorRules))
 
     function follow(location: Location): void {
       unsubscribe.push(
@@ -284,8 +321,17 @@ export default definePlugin({
       if (location.restore() > 0) {
         host.log.info({ table: location.name, bindings: location.bindingCount }, 'bindings restored')
       }
+      if (choice.database !== null) return await load(location, choice.database)
       const count = await location.migrate((aor, old) => locations.ruidFor(aor, old))
       if (count > 0) host.log.info({ table: location.name, bindings: count }, 'bindings of a former version')
+    }
+
+    async function load(location: Location, { mode }: DatabaseChoice): Promise<void> {
+      if (mode !== 4 && params.db_load === 0) return
+      const { count, isFull } = await locations.load(location.name)
+      if (mode !== 3)
+        host.log.info({ table: location.name, bindings: count }, 'bindings loaded from the database')
+      if (isFull) host.log.error({ table: location.name }, 'there is no room for all that the database has')
     }
 
     /** Many that expire in one moment do not hold up everything else. */

@@ -95,11 +95,12 @@ function lease(database: Database, release: () => Promise<void>): Database {
     isOpen = false
     await release()
   }
-  const { querySync } = database
+  const { querySync, commit } = database
   return {
     query: (sql, parameters) => database.query(sql, parameters),
     execute: (sql, parameters) => database.execute(sql, parameters),
     ...(querySync === undefined ? {} : { querySync: querySync.bind(database) }),
+    ...(commit === undefined ? {} : { commit: commit.bind(database) }),
     close,
   }
 }

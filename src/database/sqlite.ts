@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { LRUCache } from 'lru-cache'
 import { limits } from '../limits.ts'
-import { type Database, DatabaseError, type DatabaseValue, type Row } from './database.ts'
+import { type Batch, type Database, DatabaseError, type DatabaseValue, type Row } from './database.ts'
+import { SqliteWriter } from './sqlite-writer.ts'
 
 /**
  * SQLite through node:sqlite. It answers on the spot, so `querySync` exists and scripts need not wait.
@@ -19,8 +21,11 @@ const busyMilliseconds = 100
 export class SqliteDatabase implements Database {
   readonly #connection: DatabaseSync
   readonly #statements = new LRUCache<string, StatementSync>({ max: limits.databaseStatementsMax })
+  /** Null: what is in memory is of this connection alone. */
+  readonly #writer: SqliteWriter | null
 
   constructor(path: string) {
+    this.#writer = path === ':memory:' ? null : new SqliteWriter(path)
     this.#connection = guarded(
       `cannot open ${path}`,
       () => new DatabaseSync(path, { timeout: busyMilliseconds }),
@@ -52,7 +57,19 @@ export class SqliteDatabase implements Database {
     return this.executeSync(sql, parameters)
   }
 
+  async commit(batch: Batch): Promise<void> {
+    if (this.#writer !== null) return await this.#writer.commit(batch)
+    const translated = batch.calls.map(({ statement, parameters }) => ({
+      statement,
+      parameters: parameters.map(toSql),
+    }))
+    guarded('a transaction', () =>
+      commitOn(this.#connection, (sql) => this.#statement(sql), { sql: batch.sql, calls: translated }),
+    )
+  }
+
   async close(): Promise<void> {
+    await this.#writer?.close()
     this.#statements.clear()
     if (this.#connection.isOpen) this.#connection.close()
   }
@@ -81,11 +98,33 @@ function toRow(columns: Record<string, unknown>): Row {
   return row
 }
 
+/** On a connection that is in no transaction. */
+export function commitOn(
+  connection: DatabaseSync,
+  prepared: (sql: string) => StatementSync,
+  {
+    sql,
+    calls,
+  }: { sql: readonly string[]; calls: readonly { statement: number; parameters: SQLInputValue[] }[] },
+): void {
+  connection.exec('BEGIN IMMEDIATE')
+  try {
+    for (const { statement, parameters } of calls) prepared(sql[statement] ?? '').run(...parameters)
+    connection.exec('COMMIT')
+  } catch (error) {
+    // Some errors have ended the transaction already.
+    if (connection.isTransaction) connection.exec('ROLLBACK')
+    throw error
+  }
+}
+
 const beyondAscii = /[^\0-\x7f]/
 
-function toSql(value: DatabaseValue): SQLInputValue {
+export function toSql(value: DatabaseValue): SQLInputValue {
   if (typeof value !== 'string' || !beyondAscii.test(value)) return value
-  return Buffer.from(value, 'latin1').toString('utf8')
+  const octets = Buffer.from(value, 'latin1')
+  // What is no UTF-8 would be replaced: its octets are kept as they are.
+  return isUtf8(octets) ? octets.toString('utf8') : octets
 }
 
 function fromSql(value: unknown): DatabaseValue {

@@ -6,17 +6,22 @@ import type { OpenRegion, Region } from '../store/region.ts'
 import type { OpenTable, Table } from '../store/table.ts'
 import type { SocketTable } from '../transport/socket.ts'
 import type { BindingTable } from './binding-table.ts'
+import { DatabaseBindings } from './database-bindings.ts'
 import { FlowSlots, flowSlotsBytesMax } from './flow-slots.ts'
 import { FlowTable } from './flows.ts'
 import { HeldPeers, type Peers } from './held-peers.ts'
 import { HeldStore } from './held-store.ts'
+import { LoadedBindings } from './loaded-bindings.ts'
 import { Location } from './location.ts'
+import type { LocationDatabase } from './location-database.ts'
 import { PackedBindings } from './packed-bindings.ts'
 import { hashOfAor, hashText, ruidOf } from './ruid.ts'
 import { generationsBytes, SharedGenerations } from './shared-generations.ts'
 import { StoreTime } from './store-time.ts'
 import type { StoredBinding } from './stored.ts'
 import { StoredBindings } from './stored-bindings.ts'
+import { WriteBackBindings } from './write-back.ts'
+import { WriteThroughBindings } from './write-through.ts'
 
 /**
  * All location tables of a router, and what they share: the flows, the seed of their hashes, the store's time. Workers
@@ -39,7 +44,21 @@ export interface LocationsOptions {
   /** Regions of another kind are others: what files differently does not find what was filed before. */
   kind: string
   bindingsMax?: number
+  /** Bindings are in the tables of a database; those that hang on flows are in the store or in memory all the same. */
+  database?: LocationDatabases
 }
+
+export interface LocationDatabases {
+  readonly mode: DatabaseMode
+  /** @throws DatabaseError if there is no such table. */
+  open(table: string): LocationDatabase
+}
+
+/**
+ * As Kamailio's usrloc numbers them: 1 in memory, and in the database before it is acknowledged; 2 in memory, and in the
+ * database later; 3 in the database alone; 4 in memory, as the database has it at the start.
+ */
+export type DatabaseMode = 1 | 2 | 3 | 4
 
 /** Words of the region that says what is common to all workers. */
 const common = { isBegun: 0, seed: 1, wallMinusNow: 1 } as const
@@ -54,6 +73,8 @@ export class Locations {
   readonly #host: LocationsHost
   readonly #options: LocationsOptions
   readonly #tables = new Map<string, Location>()
+  /** Tables in memory that a database has too. */
+  readonly #loaded = new Map<string, LoadedBindings>()
   readonly #seed: number
   /** What makes of this worker's monotonic clock the one of the regions, which is the first worker's. */
   readonly #shift: number
@@ -128,8 +149,13 @@ export class Locations {
             sockets,
             log,
           })
-    const table = store === null ? this.#packed(name) : this.#stored(name, store.meta, store.time)
-    const { bindingsMax = limits.bindingsMax } = this.#options
+    const { bindingsMax = limits.bindingsMax, database } = this.#options
+    const table =
+      database !== undefined
+        ? this.#inDatabase(name, database)
+        : store === null
+          ? this.#packed(name)
+          : this.#stored(name, store.meta, store.time)
     const location = new Location({
       name,
       clock,
@@ -145,15 +171,51 @@ export class Locations {
     return location
   }
 
+  /**
+   * Reads what a database has of the table into memory, once; nothing where the database is asked each time.
+   *
+   * @throws DatabaseError
+   */
+  async load(name: string): Promise<{ count: number; isFull: boolean }> {
+    const { bindingsMax = limits.bindingsMax } = this.#options
+    const table = this.#loaded.get(name)
+    return table === undefined
+      ? { count: 0, isFull: false }
+      : await table.load(this.#host.clock.now(), bindingsMax)
+  }
+
+  /** Tells the database what it does not know yet. False if it refuses: then nothing is forgotten. */
+  async writeBack(): Promise<boolean> {
+    let isWritten = true
+    for (const table of this.#loaded.values()) {
+      if (table instanceof WriteBackBindings) isWritten = (await table.writeBack()) && isWritten
+    }
+    return isWritten
+  }
+
   /** Now and then: tells the store what it cannot count, and whether the date has been changed. */
   note(): void {
     if (this.#store === null) return
     const { meta, time } = this.#store
     time.check()
+    if (this.#options.database !== undefined) return
     for (const [name, { tableCounts }] of this.#tables) {
       this.#remember(meta, `bindings.${name}`, tableCounts.bindings)
       this.#remember(meta, `aors.${name}`, tableCounts.aors)
     }
+  }
+
+  #inDatabase(name: string, { mode, open }: LocationDatabases): BindingTable {
+    const database = open(name)
+    if (mode === 3) {
+      const { workers } = this.#host
+      const isInCharge = () => workers === undefined || workers.inCharge(`usrloc ${name}`) === workers.index
+      return new DatabaseBindings({ database, isInCharge })
+    }
+    const Kind = mode === 1 ? WriteThroughBindings : mode === 2 ? WriteBackBindings : LoadedBindings
+    const table = new Kind(this.#packed(name), database)
+    this.#loaded.set(name, table)
+    return table
   }
 
   #packed(name: string): BindingTable {
