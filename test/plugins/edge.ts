@@ -103,6 +103,7 @@ export function createEdge(options: { tables?: Map<string, Table<unknown>>; sock
     sendRaw: (_socket: ListenSocket, text: string, address: string, port: number) =>
       void raw.push({ text, address, port }),
     onArrival: (listener: (message: SipMessage | null, flow: Flow) => void) => void arrivals.push(listener),
+    knows() {},
     onSendError: (listener: (flow: Flow, code: string) => void) => void errors.push(listener),
     every(milliseconds: number, run: () => void) {
       const again = () => {
