@@ -9,12 +9,16 @@ import {
   type PluginHost,
   parseDecimal,
   type RouteContext,
+  StoreTime,
 } from '../../src/plugin/index.ts'
 import type { RegistrarExports } from '../registrar/exports.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
 import { Delivery } from './delivery.ts'
 import { OutboxPeers } from './peers.ts'
 import { type Entry, Outbox, type StoredMessage } from './queue.ts'
+
+/** Milliseconds between two looks whether the date has been changed. */
+const dateInterval = 10_000
 
 export default definePlugin({
   name: 'outbox',
@@ -115,7 +119,9 @@ export default definePlugin({
       bytesMax: params.max_total_bytes,
     }
     const peers = host.workers.count > 1 ? new OutboxPeers(host.workers) : null
-    const outbox = new Outbox(host.openTable<StoredMessage>('outbox'), bounds, host.clock, host.log, peers)
+    const table = host.openTable<StoredMessage>('outbox')
+    const time = storeTime(host)
+    const outbox = new Outbox(table, bounds, host.clock, host.log, peers, time.shift)
     const events = host.metrics.counter('viaduct_outbox_events_total', 'What became of messages.', ['event'])
     host.metrics.gauge('viaduct_outbox_messages', 'Messages that wait.', () => outbox.count, true)
     host.metrics.gauge('viaduct_outbox_bytes', 'Octets that wait.', () => outbox.bytes, true)
@@ -131,6 +137,7 @@ export default definePlugin({
     )
     peers?.follow(outbox, (aor, table) => delivery.drain(aor, usrloc.table(table)))
     outbox.restore()
+    host.every(dateInterval, () => time.check())
     host.every(1_000, () => {
       for (const entry of outbox.expire()) {
         events.add(1, 'expired')
@@ -140,11 +147,15 @@ export default definePlugin({
     })
 
     return {
+      close: () => time.check(),
       functions: {
         outbox_store(context, uri) {
           const tried = uri ? '' : triedInVain(context)
           const aor = tried || canonicalAor(uri || context.target.uri, rules)
-          const message = aor === null ? null : messageOf(host, context, aor, params.expires)
+          const message =
+            aor === null
+              ? null
+              : messageOf(host, context, aor, { secondsMax: params.expires, shift: time.shift })
           if (aor === null || message === null) return -1
           if (tried === '' && location().of(aor).length === 0) {
             return refused(context, aor, 'the recipient is unknown', -2)
@@ -202,6 +213,16 @@ export default definePlugin({
   },
 })
 
+/** The clock of what waits: it goes on through a restart, and a change of the date is remembered and left out. */
+function storeTime(host: PluginHost): StoreTime {
+  const meta = host.openTable<number>('outbox.meta')
+  return new StoreTime(host.clock, meta.get('skew') ?? 0, (skew) => {
+    meta
+      .put('skew', skew)
+      .catch((error) => host.log.info({ err: error }, 'the store refused what the date was'))
+  })
+}
+
 /**
  * In a failure route: whom lookup() had found. The timeout that led here may have removed the binding (learn's
  * forget_on), and the Request-URI is the contact by now.
@@ -215,7 +236,7 @@ function messageOf(
   host: PluginHost,
   context: RouteContext,
   aor: string,
-  secondsMax: number,
+  { secondsMax, shift }: { secondsMax: number; shift: number },
 ): StoredMessage | null {
   const { message } = context
   if (message.method !== 'MESSAGE') return null
@@ -223,15 +244,14 @@ function messageOf(
   const asked = index < 0 ? secondsMax : parseDecimal(message.headerValue(index), 0xffffffff)
   const seconds = asked < 0 ? secondsMax : Math.min(asked, secondsMax)
   if (seconds === 0) return null
-  const storedAt = host.clock.wall()
   return {
     aor: flat(aor),
     from: flat(message.value(HeaderId.from)),
     to: withoutTag(flat(message.value(HeaderId.to))),
     contentType: flat(message.value(HeaderId.contentType)),
     body: flat(message.body),
-    storedAt,
-    expiresAt: storedAt + seconds * 1000,
+    storedAt: host.clock.wall(),
+    expiresAt: Math.round(host.clock.now() + shift) + seconds * 1000,
     callId: `${host.random.hex(12)}@outbox`,
     attempts: 0,
   }

@@ -12,8 +12,9 @@ export interface StoredMessage {
   readonly to: string
   readonly contentType: string
   readonly body: string
-  /** Unix milliseconds. */
+  /** Unix milliseconds, for people. */
   readonly storedAt: number
+  /** Milliseconds of the store's time, which no change of the date moves. */
   readonly expiresAt: number
   readonly callId: string
   /** How often it was sent without an answer: from the second time on it may be a duplicate. */
@@ -46,6 +47,8 @@ export class Outbox {
   readonly #peers: OutboxPeers | null
   readonly #byAor = new Map<string, Entry[]>()
   readonly #expiry: ExpiryQueue<Entry>
+  /** Store time minus monotonic time. */
+  readonly #shift: number
   #bytes = 0
   #count = 0
   #lastKey: number
@@ -56,12 +59,14 @@ export class Outbox {
     clock: Clock,
     log: Log,
     peers: OutboxPeers | null = null,
+    shift = clock.wall() - clock.now(),
   ) {
     this.#table = table
     this.#bounds = bounds
     this.#clock = clock
     this.#log = log
     this.#peers = peers
+    this.#shift = shift
     this.#lastKey = peers?.workers.index ?? 0
     this.#expiry = new ExpiryQueue(clock.now(), (entry) => entry.expiresAt)
   }
@@ -90,9 +95,8 @@ export class Outbox {
 
   /** Reads what a restart left behind. */
   restore(): void {
-    const toMonotonic = this.#clock.now() - this.#clock.wall()
     for (const [key, message] of this.#table.entries()) {
-      const expiresAt = message.expiresAt + toMonotonic
+      const expiresAt = message.expiresAt - this.#shift
       if (expiresAt <= this.#clock.now()) this.#erase(key)
       else this.#note({ key, aor: message.aor, bytes: bytesOf(message), expiresAt })
     }
@@ -113,7 +117,7 @@ export class Outbox {
       key: this.#newKey(message.aor),
       aor: message.aor,
       bytes: bytesOf(message),
-      expiresAt: message.expiresAt + this.#clock.now() - this.#clock.wall(),
+      expiresAt: message.expiresAt - this.#shift,
     }
     this.#note(entry)
     try {

@@ -38,6 +38,7 @@ export { type DatabaseMode, Locations } from '../location/locations.ts'
 export { chooseBindings, inOrder, mayReplace } from '../location/precedence.ts'
 export { customerPrefix, isLoopback, isUnicast, type Prefix, parsePrefix } from '../location/prefix.ts'
 export type { Refreshed } from '../location/record-refresh.ts'
+export { StoreTime } from '../location/store-time.ts'
 export type {
   Branch,
   BranchEnd,

@@ -19,7 +19,7 @@ import { parseUri } from '../../src/sip/uri.ts'
 import { writeMessage } from '../../src/sip/write.ts'
 import { memoryTable } from '../../src/store/memory.ts'
 import { privateRegions } from '../../src/store/region.ts'
-import { simulatedClock } from '../../src/testing/clock.ts'
+import { type SimulatedClock, simulatedClock } from '../../src/testing/clock.ts'
 import { collectingLog } from '../../src/testing/log.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 import { oneWorker } from '../../src/worker/workers.ts'
@@ -45,8 +45,10 @@ export type Edge = ReturnType<typeof createEdge>
 
 export const router = udpSocket(0, '50.170.158.149', 5060)
 
-export function createEdge(options: { tables?: Map<string, Table<unknown>>; sockets?: ListenSocket[] } = {}) {
-  const clock = simulatedClock()
+export function createEdge(
+  options: { tables?: Map<string, Table<unknown>>; sockets?: ListenSocket[]; clock?: SimulatedClock } = {},
+) {
+  const clock = options.clock ?? simulatedClock()
   const log = collectingLog()
   const metrics = createMetrics()
   const random = seededRandom(7)

@@ -5,13 +5,18 @@ import registrar from '../../plugins/registrar/index.ts'
 import usrloc from '../../plugins/usrloc/index.ts'
 import type { Table } from '../../src/plugin/index.ts'
 import { memoryTable } from '../../src/store/memory.ts'
+import { simulatedClock } from '../../src/testing/clock.ts'
 import { createEdge, type Edge, requestText } from './edge.ts'
 
 const device = { address: '60.250.149.198', port: 59177 }
 let edge: Edge
 
-async function edgeWith(values: Record<string, unknown> = {}, tables?: Map<string, Table<unknown>>) {
-  const made = createEdge(tables === undefined ? {} : { tables })
+async function edgeWith(
+  values: Record<string, unknown> = {},
+  tables?: Map<string, Table<unknown>>,
+  clock = simulatedClock(),
+) {
+  const made = createEdge(tables === undefined ? { clock } : { tables, clock })
   await made.load(usrloc)
   await made.load(registrar)
   await made.load(learn, {
@@ -181,6 +186,26 @@ describe('the store', () => {
     await heard()
     await answer(0, 200)
     expect(sent()).toEqual(['one', 'two'])
+  })
+
+  test.each([
+    ['an hour forward', 3_600_000],
+    ['an hour back', -3_600_000],
+  ])('row 53: a date that jumps %s changes no lifetime, nor does a restart after it', async (_name, jump) => {
+    const tables = new Map<string, Table<unknown>>()
+    edge = await edgeWith({ expires: 600 }, tables)
+    await cold()
+    await stored('one')
+    const bound = edge.clock.now() + 600_000
+    edge.clock.shiftWall(jump)
+    await edge.clock.advance(20_000)
+    edge = await edgeWith({ expires: 600 }, tables, edge.clock)
+    const expires = () => edge.rpc('outbox.list') as { Expires: number }[]
+    expect(expires()).toMatchObject([{ Expires: Math.ceil((bound - edge.clock.now()) / 1000) }])
+    await edge.clock.advance(bound - edge.clock.now() - 2_000)
+    expect(expires()).toHaveLength(1)
+    await edge.clock.advance(4_000)
+    expect(expires()).toEqual([])
   })
 
   test('row 55: if it refuses the sender gets 503, and nothing is kept', async () => {
