@@ -210,10 +210,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await engine.start()
     await worker?.othersReady({ transport, loaded, storeDescription: store.description })
     intake.open(engine, transactions, proxy, handover)
+    opened.push(guard(intake, engine, { clock, random, log, metrics }))
     return {
       engine,
       sockets,
-    opened.push(guard(intake, engine, { clock, random, log, metrics }))
       metrics,
       transport,
       loaded,
@@ -239,9 +239,6 @@ function metricsOf(workers: LinkedWorkers): SummedMetrics {
   if (workers.count > 1) metrics.gauge('viaduct_workers', 'Worker threads.', () => workers.count, true)
   return summedMetrics(metrics, workers)
 }
-
-/** Milliseconds between two times that a worker tells the others what it has counted. */
-const publishMs = 1_000
 
 /** Newcomers are turned away under overload, if the script says so. Returns what ends that. */
 function guard(
@@ -270,6 +267,9 @@ function prefixesOf(text: string, log: Log): Prefix[] {
   }
   return prefixes
 }
+
+/** Milliseconds between two times that a worker tells the others what it has counted. */
+const publishMs = 1_000
 
 /** From now on what other workers pass and tell arrives. Returns what ends that. */
 function join(
