@@ -104,6 +104,18 @@ describe('statistics', () => {
     expect(call('stats.fetchn', 'all')).toMatchObject({ 'core.rcv_requests': 1, 'tmx.inuse_transactions': 0 })
   })
 
+  test('RPC lets counts begin at 0 again, what is no count stays', async () => {
+    const router = await run('exit;', { method: 'OPTIONS' })
+    const call = (name: string, which: string) => router.engine.rpc.get(name)?.([which])
+    expect(call('stats.clear_statistics', 'rcv_requests')).toEqual(['core:rcv_requests = 1'])
+    expect(call('stats.fetchn', 'rcv_requests')).toEqual({ 'core.rcv_requests': 0 })
+    expect(call('stats.fetchn', 'rcv_requests_options')).toEqual({ 'core.rcv_requests_options': 1 })
+    await router.handle(request({ method: 'OPTIONS' }))
+    expect(call('stats.fetchn', 'rcv_requests')).toEqual({ 'core.rcv_requests': 1 })
+    expect(call('stats.reset_statistics', 'core:')).toEqual({})
+    expect(call('stats.fetchn', 'rcv_requests_options')).toEqual({ 'core.rcv_requests_options': 0 })
+  })
+
   test('a method from the wire makes no new name', async () => {
     const router = await run('xlog("$stat(rcv_requests_evil)");', { method: 'EVIL' })
     expect(router.lines()).toEqual(['error: <null>'])
