@@ -23,8 +23,8 @@ export type Endpoints = readonly (ControlEndpoint | UnservedEndpoint)[]
 export const controlSocketName = 'control.sock'
 
 /**
- * Opens the socket, and what modules of the script ask for besides. What somebody named must work; of the socket that
- * nobody named, only that another process serves it stops the start.
+ * Opens the socket, and what modules of the script ask for besides. What somebody named must work. The socket that
+ * nobody named need not: if another router has the data directory, the store says so next, and whose it is.
  *
  * @throws Error that says what to do; what was opened before is closed again.
  */
@@ -41,13 +41,13 @@ export async function openControl(
     if (path !== 'none') {
       const makesDirectory = wished === undefined
       await server.openSocket({ path, mode: 0o600, owner, makesDirectory }).catch((error: Error) => {
-        if (wished !== undefined || isTaken(error)) throw error
-        log.warn({ path }, `there is no control socket: ${error.message}`)
+        if (wished !== undefined) throw error
+        server.miss({ path }, `there is no control socket: ${error.message}`)
       })
     }
     for (const endpoint of endpoints) {
       if (endpoint.kind === 'unserved') {
-        log.warn({ asked: endpoint.what }, `${endpoint.what} is not served: ${endpoint.why}`)
+        server.miss({ asked: endpoint.what }, `${endpoint.what} is not served: ${endpoint.why}`)
         continue
       }
       const found = { ...endpoint, path: resolve(directory ?? '.', endpoint.path) }
@@ -71,10 +71,6 @@ export function responderOf(
   const own = processMethods({ ...view, args: process.argv.slice(2), methods, signal })
   const all = new Responders([new MethodTable(own, view.clock, log), router])
   return all
-}
-
-function isTaken(error: Error): boolean {
-  return error.message.includes('served by another process')
 }
 
 function identityFor({ user, group }: ControlEndpoint): Identity | null {

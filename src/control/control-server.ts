@@ -2,7 +2,7 @@ import type { Server, Socket } from 'node:net'
 import { limits } from '../limits.ts'
 import type { ControlEndpoint } from '../plugin/plugin.ts'
 import type { Clock } from '../runtime/clock.ts'
-import type { Log } from '../runtime/log.ts'
+import type { Log, LogFields } from '../runtime/log.ts'
 import type { Sink } from './answer.ts'
 import { serveBinrpc } from './binrpc-session.ts'
 import { CommandRefused, type Fault, notReady } from './fault.ts'
@@ -20,6 +20,7 @@ export class ControlServer {
   readonly #clock: Clock
   readonly #log: Log
   readonly #closers: (() => void)[] = []
+  readonly #missing: (() => void)[] = []
   #responder: Responder = new NotReady()
 
   constructor(clock: Clock, log: Log) {
@@ -44,9 +45,15 @@ export class ControlServer {
     }
   }
 
+  /** What is not there: said when the router serves, since of a start that fails only the reason counts. */
+  miss(fields: LogFields, message: string): void {
+    this.#missing.push(() => this.#log.warn(fields, message))
+  }
+
   /** From now on commands are answered. */
   serve(responder: Responder): void {
     this.#responder = responder
+    for (const say of this.#missing.splice(0)) say()
   }
 
   close(): void {
