@@ -1,6 +1,6 @@
 import { constants, existsSync, statSync, writeFileSync } from 'node:fs'
 import { access, mkdir, rename } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Durability } from './durability.ts'
@@ -42,7 +42,7 @@ export async function openStore({
   const path = join(directory, dataFile)
   refuseSecond(directory)
   const room = new RoomGuard(clock, () => diskSpace(directory), {
-    probe: () => writeProbe(join(directory, probeFile)),
+    probe: () => writeProbe(join(directory, probeFile), resolve(path)),
     onChange: (refusal) => raiseAlarm(log, directory, refusal),
   })
   const readOnly = !(await isWritable(directory, path))

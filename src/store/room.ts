@@ -1,7 +1,9 @@
-import { statfsSync } from 'node:fs'
-import { open, unlink } from 'node:fs/promises'
+import { fdatasync, statfsSync } from 'node:fs'
+import { open, readdir, readlink, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { limits } from '../limits.ts'
-import type { Clock } from '../runtime/clock.ts'
+import type { Clock, Timer } from '../runtime/clock.ts'
 
 /**
  * Is there room to write, and does the device take it? LMDB's native part does not survive many failed commits: where
@@ -40,6 +42,9 @@ const watchInterval = 1_000
 /** Milliseconds from a failed write to the probe, and from a failed probe to the next. */
 const pauseAfterFailure = 5_000
 
+/** Milliseconds after which a commit is given up: longer than any disk takes. */
+const commitDeadline = 15_000
+
 const unwatched: RoomWatch = { probe: () => Promise.resolve(), onChange: () => {} }
 
 export class RoomGuard {
@@ -50,6 +55,8 @@ export class RoomGuard {
   #hasRoom = true
   /** A write failed, and no probe has been written since. */
   #hasFailed = false
+  /** A commit does not come back. */
+  #isStuck = false
   /** As it was told last. */
   #told: string | null = null
 
@@ -61,7 +68,8 @@ export class RoomGuard {
 
   /** Why nothing may be written now; null if it may. */
   refusal(): string | null {
-    if (!this.#hasFailed && this.#clock.now() - this.#lookedAt >= lookInterval) this.writesMax()
+    if (!this.#hasFailed && !this.#isStuck && this.#clock.now() - this.#lookedAt >= lookInterval)
+      this.writesMax()
     return this.#refusal()
   }
 
@@ -71,7 +79,7 @@ export class RoomGuard {
     const writes = writesThatFit(this.#space())
     this.#hasRoom = writes > 0
     this.#tell()
-    return this.#hasFailed ? 0 : writes
+    return this.#hasFailed || this.#isStuck ? 0 : writes
   }
 
   failed(): void {
@@ -81,7 +89,23 @@ export class RoomGuard {
     this.#clock.schedule(pauseAfterFailure, () => void this.#probe())
   }
 
+  /** A commit begins: `giveUp` is called, and all is refused, if it has not come back when it should long have. */
+  begin(giveUp: () => void): Timer {
+    return this.#clock.schedule(commitDeadline, () => {
+      this.#isStuck = true
+      this.#tell()
+      giveUp()
+    })
+  }
+
+  /** It has come back. */
+  end(timer: Timer): void {
+    timer.cancel()
+    this.#isStuck = false
+  }
+
   #refusal(): string | null {
+    if (this.#isStuck) return 'a commit has not come back: the router must be started again'
     if (this.#hasFailed) return 'a write failed a moment ago'
     return this.#hasRoom ? null : 'the disk is full'
   }
@@ -108,8 +132,8 @@ export class RoomGuard {
   #lookLater(): void {
     this.#clock.schedule(watchInterval, () => {
       if (this.#told === null) return
-      this.#lookLater()
       this.writesMax()
+      if (this.#told !== null) this.#lookLater()
     })
   }
 
@@ -137,8 +161,9 @@ export function diskSpace(directory: string): DiskSpace {
 /** Octets that are written to see whether anything can be. */
 const probeBytes = 4_096
 
-/** Rejects if the device does not take a block. */
-export async function writeProbe(path: string): Promise<void> {
+/** Rejects if the device does not take a block. `dataFile` is the one that could not be written. */
+export async function writeProbe(path: string, dataFile: string): Promise<void> {
+  await forgetErrors(dataFile)
   const file = await open(path, 'w', 0o640)
   try {
     await file.write(Buffer.alloc(probeBytes, 1))
@@ -146,5 +171,20 @@ export async function writeProbe(path: string): Promise<void> {
   } finally {
     await file.close()
     await unlink(path).catch(() => undefined)
+  }
+}
+
+const sync = promisify(fdatasync)
+
+/**
+ * Linux tells a failed write to each descriptor of the file, once, when it is synchronized next (errseq_t). LMDB has two,
+ * and takes what the second says of a failure long past for one of its next commit, after which it refuses everything for
+ * ever. So all that this process has of the file are asked before it goes on.
+ */
+async function forgetErrors(dataFile: string): Promise<void> {
+  const descriptors = await readdir('/proc/self/fd').catch(() => [])
+  for (const name of descriptors) {
+    const target = await readlink(join('/proc/self/fd', name)).catch(() => '')
+    if (target === dataFile) await sync(Number(name)).catch(() => undefined)
   }
 }

@@ -65,6 +65,11 @@ export class WriteQueue {
     const kept = () => {
       for (const { done } of written) done()
     }
+    const timer = this.#room.begin(() => {
+      const error = new Error('the store does not answer')
+      for (const { failed } of written) failed(error)
+      this.#refuse(error)
+    })
     try {
       await this.#commits.commit(() => {
         for (const one of batch) if (isWritten(one)) written.push(one)
@@ -75,6 +80,8 @@ export class WriteQueue {
       this.#room.failed()
       const cause = await causeOf(error)
       for (const { failed } of written) failed(cause)
+    } finally {
+      this.#room.end(timer)
     }
   }
 

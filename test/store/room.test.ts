@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { RoomGuard } from '../../src/store/room.ts'
 import { simulatedClock } from '../../src/testing/clock.ts'
 
@@ -51,4 +51,52 @@ test('after a write has failed nothing is written for a while', async () => {
   expect([room.refusal(), room.writesMax()]).toEqual(['a write failed a moment ago', 0])
   await clock.advance(5_000)
   expect(room.refusal()).toBeNull()
+})
+
+describe('what is told', () => {
+  let told: (string | null)[]
+  let isWritable: boolean
+  let free: number
+  let clock: ReturnType<typeof simulatedClock>
+  let room: RoomGuard
+  beforeEach(() => {
+    told = []
+    isWritable = true
+    free = 1e12
+    clock = simulatedClock()
+    const probe = () => (isWritable ? Promise.resolve() : Promise.reject(new Error('EIO')))
+    const watch = { probe, onChange: (refusal: string | null) => void told.push(refusal) }
+    room = new RoomGuard(clock, () => ({ freeBytes: free, totalBytes: 1e12 }), watch)
+  })
+
+  test('a device that fails is one alarm, however long; writes go on when it takes a probe', async () => {
+    isWritable = false
+    room.failed()
+    room.failed()
+    await clock.advance(60_000)
+    expect(room.refusal()).toBe('a write failed a moment ago')
+    expect(told).toEqual(['a write failed a moment ago'])
+    isWritable = true
+    await clock.advance(5_000)
+    expect(room.refusal()).toBeNull()
+    expect(told).toEqual(['a write failed a moment ago', null])
+  })
+
+  test('a full disk is one alarm, and its end is told though nobody writes', async () => {
+    free = 0
+    expect([room.writesMax(), room.writesMax()]).toEqual([0, 0])
+    await clock.advance(60_000)
+    expect(told).toEqual(['the disk is full'])
+    free = 1e12
+    await clock.advance(1_000)
+    expect(told).toEqual(['the disk is full', null])
+    expect(clock.pending).toBe(0)
+  })
+
+  test('a file system that cannot be asked takes nothing', () => {
+    const broken = new RoomGuard(clock, () => {
+      throw new Error('EIO')
+    })
+    expect(broken.refusal()).toBe('the disk is full')
+  })
 })

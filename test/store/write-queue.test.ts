@@ -7,6 +7,7 @@ import { simulatedClock } from '../../src/testing/clock.ts'
 /** Commits that come back when the test says so. */
 interface Commit {
   readonly names: readonly string[]
+  readonly kept: () => void
   readonly done: () => void
   readonly failed: (error: Error) => void
 }
@@ -16,19 +17,20 @@ let names: string[]
 let free: number
 let queue: WriteQueue
 let outcomes: string[]
-const clock = simulatedClock()
+let clock: ReturnType<typeof simulatedClock>
 const settle = () => new Promise((next) => setImmediate(next))
 
 beforeEach(() => {
+  clock = simulatedClock()
   const made: Commit[] = []
   commits = made
   names = []
   outcomes = []
   free = 1e12
-  const commit = (write: () => void) => {
+  const commit = (write: () => void, kept: () => void) => {
     names = []
     write()
-    return new Promise<void>((done, failed) => made.push({ names, done, failed }))
+    return new Promise<void>((done, failed) => made.push({ names, kept, done, failed }))
   }
   queue = new WriteQueue({ commit }, new RoomGuard(clock, () => ({ freeBytes: free, totalBytes: 1e6 })))
 })
@@ -127,4 +129,29 @@ test('idle is when nothing waits and nothing is at work', async () => {
   commits[1]?.done()
   await idle
   expect(outcomes).toEqual(['a done', 'b done'])
+})
+
+test('what is kept is told before the disk has it, and stays told if the disk then fails', async () => {
+  write('a')
+  await settle()
+  commits[0]?.kept()
+  await settle()
+  expect(outcomes).toEqual(['a done'])
+  commits[0]?.failed(new Error('EIO'))
+  await settle()
+  write('b')
+  await settle()
+  expect(outcomes).toEqual(['a done', 'b a write failed a moment ago'])
+})
+
+test('a commit that does not come back is given up, and nobody waits for it', async () => {
+  write('a')
+  await settle()
+  write('b')
+  await clock.advance(15_000)
+  await settle()
+  expect(outcomes).toEqual(['a the store does not answer', 'b the store does not answer'])
+  write('c')
+  await settle()
+  expect(commits).toHaveLength(1)
 })

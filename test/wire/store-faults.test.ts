@@ -7,6 +7,7 @@ import { systemClock } from '../../src/runtime/clock.ts'
 import { silentLog } from '../../src/runtime/log.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import { type Answer, Caller, contactsOf, pause, request } from './caller.ts'
+import { fill } from './full-disk.ts'
 import { Lab, nodePath } from './lab.ts'
 import { type Router, startRouter } from './router.ts'
 
@@ -175,17 +176,4 @@ const childPath = fileURLToPath(new URL('./store-child.ts', import.meta.url))
 /** Status, and whether Retry-After says when to come back. */
 function statusAnd(answer: Answer | null): [number, boolean] {
   return [answer?.status ?? 0, /^Retry-After: \d+/im.test(answer?.text ?? '')]
-}
-
-/** Writes until nothing fits any more. */
-function fill(path: string): void {
-  for (let octets = 1 << 20; octets >= 1_024; octets >>= 1) {
-    for (let isFull = false; !isFull; ) {
-      try {
-        writeFileSync(path, Buffer.alloc(octets), { flag: 'a' })
-      } catch {
-        isFull = true
-      }
-    }
-  }
 }
