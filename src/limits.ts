@@ -132,6 +132,9 @@ export const limits = {
   /** Addresses-of-record in memory that a database may not know of yet (db_mode 2): so many are written at once. */
   locationUnwrittenMax: 200_000,
 
+  /** Characters of one address-of-record in a dump that is imported: 64 contacts with everything in them. */
+  dumpRecordCharactersMax: 1_048_576,
+
   /** Writes of one commit of the store. */
   storeCommitWritesMax: 1_000,
   /** Writes that wait for the store; what comes then is refused. */

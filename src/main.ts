@@ -137,6 +137,70 @@ program
     process.exitCode = await reference(options)
   })
 
+const location = program
+  .command('location')
+  .description('location tables: between stores, databases and files; copies of a store')
+
+/** Where a table is. */
+function placed(command: Command, what: string): Command {
+  return command
+    .option('--store <directory>', `the data directory ${what}`, defaultDataDirectory())
+    .option('--db <url>', `instead of it, sqlite:////path or a path: a database in Kamailio's schema`)
+    .option('--table <name>', 'the location table', 'location')
+    .option('--use-domain', 'the database has names and domains in two columns')
+}
+
+placed(location.command('export'), 'to read, also while a router has it open')
+  .description('writes all bindings as text, or into a new database')
+  .argument('[file]', 'standard output by default')
+  .addOption(
+    new Option('--format <format>', 'what to write')
+      .choices(['kamailio-json', 'csv', 'sqlite'])
+      .default('kamailio-json'),
+  )
+  .action(async (file: string | undefined, options) => {
+    const { exportLocation } = await import('./command/location.ts')
+    process.exitCode = await exportLocation(file, options)
+  })
+
+placed(location.command('import'), 'to write, of a router that does not run')
+  .description('adds bindings; never in the place of a newer registration, unless --replace says so')
+  .argument('<file>', 'what to read; - for standard input of a dump')
+  .addOption(
+    new Option('--from <format>', 'what it is: the answer to ul.dump, the output of kamcmd ul.dump, ...')
+      .choices(['kamailio-json', 'kamcmd', 'csv', 'sqlite', 'store'])
+      .default('kamailio-json'),
+  )
+  .option(
+    '--dumped-at <time>',
+    'when a dump was made, since it says lifetimes (default: when the file was written)',
+  )
+  .option('--dry-run', 'changes nothing, and says what would be')
+  .option('--replace', 'also where what is there is newer')
+  .action(async (file: string, options) => {
+    const { importLocation } = await import('./command/location.ts')
+    process.exitCode = await importLocation(file, options)
+  })
+
+location
+  .command('backup')
+  .description('copies the store of a data directory, also while a router has it open')
+  .argument('<directory>', 'where the copy goes')
+  .option('--store <directory>', 'the data directory', defaultDataDirectory())
+  .action(async (directory: string, { store }: { store: string }) => {
+    const { backupLocation } = await import('./command/location.ts')
+    process.exitCode = await backupLocation(directory, store)
+  })
+
+location
+  .command('compact')
+  .description('writes the store of a stopped router anew, without what is free in it')
+  .option('--store <directory>', 'the data directory', defaultDataDirectory())
+  .action(async ({ store }: { store: string }) => {
+    const { compactLocation } = await import('./command/location.ts')
+    process.exitCode = await compactLocation(store)
+  })
+
 // `viaduct check ... | head`: who reads has seen enough, and that is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error

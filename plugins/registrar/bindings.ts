@@ -1,6 +1,7 @@
 import {
   type Binding,
   canonicalAor,
+  inOrder,
   isReachable,
   type Location,
   type RouteContext,
@@ -92,7 +93,8 @@ export function fetchContacts(
     profiles(context).delete(profile)
     return -1
   }
-  profiles(context).set(profile, ulcRecord(bindings, aor, location.name, host.clock))
+  const listed = inOrder(bindings, settings.newestFirst)
+  profiles(context).set(profile, ulcRecord(listed, aor, location.name, host.clock))
   return 1
 }
 

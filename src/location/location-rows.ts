@@ -152,6 +152,7 @@ export class LocationRows {
     const expires = this.wallOf(row['expires'])
     const q = typeof row['q'] === 'number' ? row['q'] : -1
     const methods = row['methods']
+    const userAgent = text(row['user_agent'])
     return createBinding({
       aor,
       ruid: text(row['ruid']),
@@ -163,7 +164,7 @@ export class LocationRows {
       q: q < 0 ? -1 : Math.min(1000, Math.round(q * 1000)),
       callId: text(row['callid']),
       cseq: whole(row['cseq']),
-      userAgent: text(row['user_agent']),
+      userAgent: userAgent === unknownUserAgent ? '' : userAgent,
       methods: typeof methods !== 'number' || methods < 0 || methods >= 0xffffffff ? allMethods : methods | 0,
       instance: text(row['instance']),
       regId: whole(row['reg_id']),
@@ -210,7 +211,7 @@ export class LocationRows {
       this.time(modifiedAt + toWall),
       binding.flags,
       branchFlags,
-      binding.userAgent,
+      binding.userAgent || unknownUserAgent,
       binding.socket || null,
       binding.methods === allMethods ? null : binding.methods,
       binding.instance || null,
@@ -222,6 +223,9 @@ export class LocationRows {
     ]
   }
 }
+
+/** What Kamailio says of a device that did not name itself. */
+const unknownUserAgent = 'n/a'
 
 const dayMilliseconds = 86_400_000
 /** 1970-01-01 as a Julian day. */

@@ -63,6 +63,19 @@ export function lmdbStore({ path, readOnly, room, durability }: LmdbOptions): St
   }
 }
 
+/**
+ * Copies an environment as it is at this moment, without the pages that nothing refers to, while whoever has it open goes
+ * on: LMDB reads one state to the end, whatever is committed meanwhile.
+ */
+export async function copyEnvironment(path: string, into: string): Promise<void> {
+  const environment = loadLmdb().open({ path, readOnly: true, maxDbs: tablesMax, noSubdir: true })
+  try {
+    await environment.backup(into, true)
+  } finally {
+    await environment.close()
+  }
+}
+
 /** What lmdb's thread says of a transaction that it was given: readers see it, the disk does not have it yet. */
 const isVisible = 1
 

@@ -25,8 +25,8 @@ export interface StoreOptions {
   durability?: Durability
 }
 
-const dataFile = 'viaduct.mdb'
-const lockFile = `${dataFile}-lock`
+export const dataFile = 'viaduct.mdb'
+export const lockFile = `${dataFile}-lock`
 const probeFile = `${dataFile}-probe`
 
 /** What a store has in its directory. */
@@ -70,10 +70,24 @@ function raiseAlarm(log: Log, directory: string, refusal: string | null): void {
 }
 
 /**
+ * The tables of a data directory to read from, also while a router has it open: each look sees what is committed by then.
+ *
+ * @throws Error if there is none.
+ */
+export function openStoreToRead(directory: string, clock: Clock): Store {
+  const path = join(directory, dataFile)
+  if (!existsSync(path)) throw new Error(`there is no store in ${directory}`)
+  const fault = isOpenSomewhere(`${path}-lock`) ? null : faultOfDataFile(path)
+  if (fault !== null) throw new Error(`the store ${path} is damaged: ${fault}`)
+  const room = new RoomGuard(clock, () => diskSpace(directory))
+  return lmdbStore({ path, readOnly: true, room, durability: 'crash' })
+}
+
+/**
  * Two routers on one directory would each keep in memory what they read at the start, and undo each other's
  * removals at the next one.
  */
-function refuseSecond(directory: string): void {
+export function refuseSecond(directory: string): void {
   const [holder] = holdersOf(join(directory, lockFile)).filter((pid) => pid !== process.pid)
   if (holder === undefined) return
   throw new Error(
