@@ -16,16 +16,17 @@ export interface Pressure {
 export const calm: Pressure = { isShedding: false, level: 0, inRow: 0 }
 
 /** A loop that sleeps less than this share of its time does not keep up, or is about not to. */
-const busyShare = 0.97
+const busyShare = 0.95
 /** Above it nothing more is let in. */
-const targetShare = 0.9
+const targetShare = 0.85
 /** 0.8 seconds: no collection of garbage takes so long, and no queue of datagrams lasts much longer. */
 const samplesToBegin = 4
 /** 5 seconds. */
 const samplesToEnd = 25
 const firstLevel = 0.5
-const rise = 0.1
-const fall = 0.02
+/** Per sample. Who comes at the time that it was told is turned away late and let in again early. */
+const newcomers = { rise: 0.1, fall: 0.02 }
+const appointed = { rise: 0.05, fall: 0.1 }
 
 /** `busy`: the share of its time that the loop did not sleep, 0 to 1. */
 export function pressed(before: Pressure, busy: number): Pressure {
@@ -39,6 +40,8 @@ function watching({ inRow }: Pressure, busy: number): Pressure {
 }
 
 function shedding({ level, inRow }: Pressure, busy: number): Pressure {
+  const { rise } = level < 1 ? newcomers : appointed
+  const { fall } = level > 1 ? appointed : newcomers
   if (busy >= busyShare) return { isShedding: true, level: Math.min(2, level + rise), inRow: 0 }
   if (busy >= targetShare) return { isShedding: true, level, inRow: 0 }
   if (level > 0) return { isShedding: true, level: Math.max(0, level - fall), inRow: 0 }

@@ -5,15 +5,18 @@ import { limits } from '../limits.ts'
  * middle of the time over which the next ones are spread. In seconds.
  */
 export class QueueAhead {
-  /** Newcomers let in per second, those who come at their time included: smoothed, and never lowered by a lack of them. */
+  /** Newcomers let in per second, those who come at their time included: at first the mean, then smoothed. */
   #rate = 0
+  #samples = 0
   #seconds = 0
 
-  /** `hasRoom`: fewer came than could have been served. */
+  /** `hasRoom`: fewer came than could have been served, which says nothing about how many could have been. */
   sample(elapsedSeconds: number, admitted: number, refused: number, hasRoom: boolean): void {
     const rate = admitted / elapsedSeconds
-    if (this.#rate === 0) this.#rate = rate
-    else if (!hasRoom || rate > this.#rate) this.#rate += (rate - this.#rate) * smoothing
+    if (!hasRoom) {
+      this.#samples = Math.min(this.#samples + 1, samplesMax)
+      this.#rate += (rate - this.#rate) / this.#samples
+    }
     const grown = this.#seconds - elapsedSeconds + refused / Math.max(this.#rate, 1)
     this.#seconds = Math.min(Math.max(grown, 0), limits.overloadRetrySecondsMax)
   }
@@ -25,6 +28,7 @@ export class QueueAhead {
   }
 }
 
-const smoothing = 0.2
+/** Five seconds. */
+const samplesMax = 25
 /** Middle of the shortest window, in seconds: less would have them come back before anything has changed. */
 const shortest = 8

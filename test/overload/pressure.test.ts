@@ -22,8 +22,10 @@ describe('shedding begins', () => {
 describe('the level', () => {
   test.each([
     ['rises while the loop does not sleep', 0.5, [1, 1], 0.7],
-    ['stays between 90 and 97 %', 0.5, [0.91, 0.95, 0.96], 0.5],
+    ['stays between 85 and 95 %', 0.5, [0.86, 0.9, 0.94], 0.5],
     ['falls slowly where there is room', 0.5, [0.5, 0.5], 0.46],
+    ['rises more slowly for those who come at their time', 1.2, [1, 1], 1.3],
+    ['and falls faster', 1.3, [0.5], 1.2],
     ['never above 2', 1.95, times(10, 1), 2],
     ['never below 0', 0.01, times(3, 0.1), 0],
   ])('%s', (_, level, busy, expected) => {
@@ -38,6 +40,6 @@ describe('shedding ends', () => {
   })
 
   test('not while it is busy, though nobody is turned away', () => {
-    expect(stateAfter(shedding(0), times(100, 0.93)).isShedding).toBe(true)
+    expect(stateAfter(shedding(0), times(100, 0.88)).isShedding).toBe(true)
   })
 })
