@@ -181,7 +181,7 @@ describe('dumps of Kamailio', () => {
 describe('what cannot be read is said with its line', () => {
   test.each<[DumpFormat, string, string[]]>([
     ['kamcmd', kamcmdText.replace('Expires: 599', 'Expires: soon'), ['11: bob: "soon" is no lifetime']],
-    ['kamcmd', kamcmdText.slice(0, kamcmdText.indexOf('User-Agent')), ['11: the dump ends within a binding']],
+    ['kamcmd', kamcmdText.slice(0, kamcmdText.indexOf('User-Agent')), ['17: the dump ends within a binding']],
     ['kamailio-json', jsonText.replace('"CSeq": 7', '"CSeq": -7'), ['10: bob: "-7" is no CSeq']],
     [
       'kamailio-json',
