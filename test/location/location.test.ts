@@ -47,6 +47,7 @@ class Store {
       get count() {
         return table.count
       },
+      refusal: () => (this.refusing ? 'the disk is full' : null),
     }
     this.tables.set(name, created as Table<unknown>)
     return created
@@ -410,6 +411,28 @@ describe('a store that refuses', () => {
       location.expire()
     }
     expect([expired, location.of('a')]).toEqual([1, []])
+  })
+})
+
+describe('durability memory: nobody waits for the store', () => {
+  test('what is bound is there at once, and in the store soon', async () => {
+    ;({ locations, location } = open(true))
+    const waited = location.apply([{ before: null, after: binding('1', 600) }])
+    expect(waited).toBeInstanceOf(Promise)
+    await waited
+    locations.answersFirst = true
+    expect(location.apply([{ before: null, after: binding('2', 600) }])).toBeNull()
+    expect(location.of('a')).toHaveLength(2)
+    await clock.settle()
+    expect(store.sizes()).toMatchObject({ 'location.bindings': 2 })
+  })
+
+  test('a store that refuses already is waited for: nobody is told what is not true', async () => {
+    ;({ locations, location } = open(true))
+    locations.answersFirst = true
+    store.refusing = true
+    await expect(location.apply([{ before: null, after: binding('1', 600) }])).rejects.toThrow('ENOSPC')
+    expect(location.of('a')).toEqual([])
   })
 })
 

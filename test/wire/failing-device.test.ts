@@ -81,23 +81,27 @@ describe('a device that fails', { timeout: 60_000 }, () => {
     return (performance.now() - from) / 1000
   }
 
-  test.each(['crash', 'power'])('calls that fail with EIO, durability %s', async (durability) => {
+  test.each([
+    ['EIO', 'crash'],
+    ['EIO', 'power'],
+    ['EROFS', 'crash'],
+  ])('calls that fail with %s, durability %s', async (error, durability) => {
     const router = await start(durability)
     expect((await register(router, 'early'))?.status).toBe(200)
-    const fault = await failing(router)
+    const fault = await injecting(router, `error=${error}`)
     await registerUntilRefused(router)
     await refusesAndServes(router, 'early')
     fault.signal('SIGTERM')
     await fault.exited
     const seconds = await recovers(router)
-    process.stdout.write(`EIO, ${durability}: 200 again ${seconds.toFixed(1)} s after the device\n`)
+    process.stdout.write(`${error}, ${durability}: 200 again ${seconds.toFixed(1)} s after the device\n`)
     expect(await router.stop()).toBe(0)
   })
 
   test('what was refused with EIO is not there after a restart, what was answered 200 is', async () => {
     const router = await start('power')
     expect((await register(router, 'early'))?.status).toBe(200)
-    const fault = await failing(router)
+    const fault = await injecting(router, 'error=EIO')
     const kept = await registerUntilRefused(router)
     expect((await register(router, 'refused'))?.status).toBe(503)
     await router.kill()
@@ -127,10 +131,30 @@ describe('a device that fails', { timeout: 60_000 }, () => {
     expect(await router.stop()).toBe(0)
   })
 
-  /** Every write of the router below its data directory fails, until the process that is returned ends. */
-  async function failing(router: Router): Promise<Process> {
+  test.each([
+    ['memory', 'pwrite64,pwritev', false],
+    ['crash', 'pwrite64,pwritev', true],
+    ['crash', 'fdatasync', false],
+    ['power', 'fdatasync', true],
+  ])('what a 200 waits for: durability %s, %s takes 400 ms: %s', async (durability, calls, isWaitedFor) => {
+    const router = await start(durability)
+    const slow = await injecting(router, 'delay_enter=400000', calls)
+    const times: number[] = []
+    for (let n = 0; n < 3; n++) {
+      // Until what was written before is on the disk.
+      await pause(2_500)
+      times.push((await register(router, `u${n}`))?.milliseconds ?? 0)
+    }
+    if (isWaitedFor) expect(Math.min(...times)).toBeGreaterThan(400)
+    else expect(Math.min(...times)).toBeLessThan(400)
+    slow.signal('SIGTERM')
+    await slow.exited
+    expect(await router.stop()).toBe(0)
+  })
+
+  /** Calls of the router on the files of its store are answered or held up so, until the process that is returned ends. */
+  async function injecting(router: Router, effect: string, calls = writes): Promise<Process> {
     const paths = ['viaduct.mdb', 'viaduct.mdb-probe'].flatMap((name) => ['-P', join(data, name)])
-    const calls = 'pwrite64,pwritev,write,fdatasync,fsync'
     const { pid } = router.process.child
     const strace = lab.start(null, 'strace', [
       '-f',
@@ -140,12 +164,14 @@ describe('a device that fails', { timeout: 60_000 }, () => {
       '-e',
       `trace=${calls}`,
       '-e',
-      `inject=${calls}:error=EIO`,
+      `inject=${calls}:${effect}`,
     ])
     await strace.prints(/attached/, 10)
     return strace
   }
 })
+
+const writes = 'pwrite64,pwritev,write,fdatasync,fsync'
 
 /**
  * An ext2 of 64 MiB on a loop device, whose image has holes, on a tmpfs of 8 MiB: while that is full, a block of the

@@ -77,6 +77,11 @@ describe('faults of the store', { timeout: 40_000 }, () => {
     fill(join(inside, 'filler'))
     await pause(300)
     await refuses(router)
+    const said = (words: RegExp) => router.logLines().filter(({ msg }) => words.test(msg))
+    // Once, or once for each worker that has met it.
+    const alarms = said(/the store refuses writes/)
+    expect(alarms.map(({ level, refusal }) => [level, refusal])).toContainEqual(['error', 'the disk is full'])
+    expect(alarms.length).toBeLessThanOrEqual(Number(process.env['VIADUCT_WORKERS'] || 1))
     unlinkSync(join(inside, 'filler'))
     const back = performance.now()
     let answer: Answer | null = null
@@ -89,6 +94,8 @@ describe('faults of the store', { timeout: 40_000 }, () => {
     )
     expect(answer?.status).toBe(200)
     expect((await message(router, 'late'))?.status).toBe(200)
+    await pause(1_200)
+    expect(said(/the store takes writes again/)).toHaveLength(alarms.length)
     expect(await router.stop()).toBe(0)
   })
 
