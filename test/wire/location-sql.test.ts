@@ -144,6 +144,19 @@ describe("Kamailio's location table", { timeout: 60_000 }, () => {
     await expect(start('viaduct', 2)).rejects.toThrow(/usrloc-create\.sql/)
   })
 
+  test('db_mode 3: a table that cannot be read is 503 too, and what asks for bindings finds none', async () => {
+    const server = await start('viaduct', 3)
+    expect(await register(server, 'early', devices.plain)).toBe(200)
+    execFileSync('sqlite3', [database, 'ALTER TABLE location RENAME TO away'])
+    expect(await register(server, 'early', devices.plain)).toBe(503)
+    expect(await found(server, 'early')).toBe(null)
+    execFileSync('sqlite3', [database, 'ALTER TABLE away RENAME TO location'])
+    expect(await found(server, 'early')).toContain('sip:plain@10.0.0.1:5060')
+    expect(server.process.output.match(/the database does not answer/g)).toHaveLength(1)
+    expect(server.process.output.match(/the database answers again/g)).toHaveLength(1)
+    await stopOracle(server)
+  })
+
   test('the contacts of a REGISTER that only asks are those of the table', async () => {
     const server = await start('viaduct', 3)
     expect(await register(server, 'several', devices.several)).toBe(200)
