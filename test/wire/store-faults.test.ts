@@ -77,6 +77,8 @@ describe('faults of the store', { timeout: 40_000 }, () => {
     fill(join(inside, 'filler'))
     await pause(300)
     await refuses(router)
+    // A line of the log takes another way than an answer.
+    await pause(300)
     const said = (words: RegExp) => router.logLines().filter(({ msg }) => words.test(msg))
     // Once, or once for each worker that has met it.
     const alarms = said(/the store refuses writes/)
