@@ -27,7 +27,7 @@ for (const mode of modes.split(',')) {
   const words = ['--import', at('./loop-delay.ts'), at('../src/main.ts'), 'run', '-f']
   words.push(at('../test/wire/scripts/location-sql.cfg'), '-A', `PORT=${port}`, '-A', `DATABASE=${path}`)
   words.push('-A', `MODE=${mode}`, '-A', 'INTERVAL=5', '--data', folder)
-  const router = spawn('taskset', ['-c', '1', process.execPath, ...words], {
+  const router = spawn(process.execPath, words, {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const told: string[] = []
@@ -35,7 +35,7 @@ for (const mode of modes.split(',')) {
   await new Promise<void>((started) => {
     createInterface({ input: router.stderr }).on('line', (line) => line.includes(' runs ') && started())
   })
-  const stand = { serverPort: port, callerPort: 28_000, calleePort: 28_100, cpu: '0' }
+  const stand = { serverPort: port, callerPort: 28_000, calleePort: 28_100, cpu: '0', sleeps: true }
   const load = { play: ['-m', 'reg', '-q', '1'], users: Number(users), rate: Number(rate) }
   await generate(stand, { ...load, requests: 10_000 })
   const ask = async () => {

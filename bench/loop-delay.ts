@@ -10,7 +10,7 @@ if (isMainThread) {
     const { mean, max } = delay
     const cpu = process.cpuUsage()
     process.stdout.write(
-      `loop-delay mean ${milliseconds(mean)} p50 ${milliseconds(delay.percentile(50))} p99 ${milliseconds(delay.percentile(99))} max ${milliseconds(max)} ms cpu ${cpu.user + cpu.system}\n`,
+      `loop-delay mean ${milliseconds(mean)} p50 ${milliseconds(delay.percentile(50))} p99 ${milliseconds(delay.percentile(99))} p99.9 ${milliseconds(delay.percentile(99.9))} max ${milliseconds(max)} ms cpu ${cpu.user + cpu.system}\n`,
     )
     delay.reset()
   })

@@ -1,3 +1,4 @@
+import type { Call } from '../database/database.ts'
 import { limits } from '../limits.ts'
 import type { Binding } from './binding.ts'
 import type { Changed, Expired, RefreshOutcome } from './binding-table.ts'
@@ -13,13 +14,13 @@ interface Unwritten {
   removed: readonly string[] | null
 }
 
-/** Addresses-of-record of one transaction: some milliseconds' work. */
-const aorsPerTransaction = 250
+/** Addresses-of-record of one transaction: a millisecond's work. */
+const aorsPerTransaction = 64
 const removedRememberedMax = 8
 const noneRemoved: readonly string[] = []
 
 export class WriteBackBindings extends LoadedBindings {
-  #unwritten = new Map<string, Unwritten>()
+  readonly #unwritten = new Map<string, Unwritten>()
   #work: Promise<boolean> | null = null
 
   /** Addresses-of-record of which the database knows an older state. */
@@ -83,45 +84,43 @@ export class WriteBackBindings extends LoadedBindings {
     return unwritten
   }
 
+  /** As many as there are now: who refreshes meanwhile is written too, or the next time. */
   async #write(): Promise<boolean> {
-    // What is noted from here on is for the next time; a database that refuses gets it all again.
-    const taken = this.#unwritten
-    this.#unwritten = new Map()
+    let left = this.#unwritten.size
     let some: [string, Unwritten][] = []
-    for (const one of taken) {
+    for (const one of this.#unwritten) {
       some.push(one)
-      if (some.length < aorsPerTransaction) continue
-      if (!(await this.#writeSome(some, taken))) return false
+      if (--left > 0 && some.length < aorsPerTransaction) continue
+      if (!(await this.#writeSome(some))) return false
+      if (left === 0) break
       some = []
     }
-    return await this.#writeSome(some, taken)
+    return true
   }
 
-  async #writeSome(some: readonly [string, Unwritten][], taken: Map<string, Unwritten>): Promise<boolean> {
+  async #writeSome(some: readonly [string, Unwritten][]): Promise<boolean> {
     const { rows, writer, toWall } = this.database
-    const calls = some.flatMap(([aor, { removed }]) => [
-      ...(removed === null ? [rows.removeAor(aor)] : removed.map((ruid) => rows.remove(ruid))),
-      ...this.front
-        .of(aor)
-        .filter(({ isDurable }) => isDurable)
-        .map((binding) => rows.put(binding, toWall)),
-    ])
+    const calls: Call[] = []
+    for (const [aor, { removed }] of some) {
+      // What is noted from here on is for another time.
+      this.#unwritten.delete(aor)
+      if (removed === null) calls.push(rows.removeAor(aor))
+      else for (const ruid of removed) calls.push(rows.remove(ruid))
+      for (const binding of this.front.of(aor)) if (binding.isDurable) calls.push(rows.put(binding, toWall))
+    }
     try {
       await writer.write(calls)
-      for (const [aor] of some) taken.delete(aor)
       return true
     } catch {
-      this.#takeBack(taken)
+      for (const one of some) this.#takeBack(one)
       return false
     }
   }
 
-  #takeBack(taken: ReadonlyMap<string, Unwritten>): void {
-    for (const [aor, { removed }] of taken) {
-      const since = this.#unwritten.get(aor)
-      if (since === undefined) this.#unwritten.set(aor, { removed })
-      else since.removed = joined(removed, since.removed)
-    }
+  #takeBack([aor, { removed }]: [string, Unwritten]): void {
+    const since = this.#unwritten.get(aor)
+    if (since === undefined) this.#unwritten.set(aor, { removed })
+    else since.removed = joined(removed, since.removed)
   }
 }
 
