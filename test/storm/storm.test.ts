@@ -32,6 +32,7 @@ describe.each([
   test('whom an edge knows it goes on answering: all of them, none with 503, and soon', () => {
     const { known } = outcome
     expect(known.asked).toBeGreaterThan(1_000)
+    expect([...known.others]).toEqual([])
     expect(known.answered).toBe(known.asked)
     expect(outcome.knownRefused).toBe(0)
     expect(known.p50).toBeLessThan(100)

@@ -43,6 +43,8 @@ export interface StormOptions {
 export interface Known {
   readonly asked: number
   readonly answered: number
+  /** How many got which other answer; 408: none. */
+  readonly others: ReadonlyMap<number, number>
   /** Milliseconds: half, 99 of 100, all were answered within. */
   readonly p50: number
   readonly p99: number
@@ -103,6 +105,7 @@ class Storm {
   readonly #registeredAt: number[] = []
   readonly #retryAfter = new Map<number, number>()
   #asked = 0
+  readonly #others = new Map<number, number>()
   readonly #byes: number[] = []
   #knownRefused = 0
   #names = 0
@@ -159,7 +162,7 @@ class Storm {
     await this.#clock.advance(calmSeconds * 1000)
     this.#endedAt = this.#clock.now()
     // What was asked last is answered, or never.
-    await this.#clock.advance(33_000)
+    await this.#clock.advance(40_000)
     return this.#outcome()
   }
 
@@ -235,7 +238,7 @@ class Storm {
   }
 
   #isMeasured(began: number): boolean {
-    return began > this.#beganAt && began < this.#endedAt
+    return began > this.#beganAt && began <= this.#endedAt
   }
 
   #refused(device: Device, seconds: number): void {
@@ -252,7 +255,12 @@ class Storm {
     for (const { refusals: times } of this.#newcomers) refusals.set(times, (refusals.get(times) ?? 0) + 1)
     return {
       slowness: this.#slowness,
-      known: { asked: this.#asked, answered: this.#delays.length, ...quantiles(this.#delays) },
+      known: {
+        asked: this.#asked,
+        answered: this.#delays.length,
+        others: this.#others,
+        ...quantiles(this.#delays),
+      },
       knownRefused: this.#knownRefused,
       callsLost: this.#byes.filter((status) => status !== 200).length,
       registered: { half: within(0.5), most: within(0.99), all: within(1) },
