@@ -21,12 +21,15 @@ describe('viaduct location', { timeout: 60_000 }, () => {
     caller = await Caller.open()
     data = join(lab.directory, 'data')
   })
+  let stopLoad: () => Promise<void> = () => Promise.resolve()
   afterEach(async () => {
+    await stopLoad()
     caller.close()
     await lab.close()
   })
 
-  const location = (...words: string[]) => execute(nodePath, [mainPath, 'location', ...words])
+  const location = (...words: string[]) =>
+    execute(nodePath, [mainPath, 'location', ...words], { maxBuffer: 256 << 20 })
 
   async function register(router: { port: number }, user: string): Promise<boolean> {
     const headers = `Contact: <sip:${user}@192.0.2.1>\r\nExpires: 3600\r\n`
@@ -45,13 +48,11 @@ describe('viaduct location', { timeout: 60_000 }, () => {
         answered.push(...users.filter((_, i) => told[i]))
       }
     })()
-    return {
-      answered,
-      async stop() {
-        isOver = true
-        await work
-      },
+    stopLoad = async () => {
+      isOver = true
+      await work
     }
+    return { answered, stop: stopLoad }
   }
 
   async function usersIn(directory: string): Promise<Set<string>> {
