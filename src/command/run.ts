@@ -33,6 +33,7 @@ import { defaultScript, readScript } from './script-file.ts'
 import { durabilityWished, levelOf, transactionsThatFit } from './settings.ts'
 import { keepRunning } from './stray-errors.ts'
 import { freeSockets, superviseThreads, workersWished } from './workers.ts'
+import { keepObjectsYoung } from './young-objects.ts'
 
 /** `viaduct run`: one router until SIGTERM or SIGINT. */
 export interface RunOptions {
@@ -64,6 +65,7 @@ const drainMilliseconds = 4_000
 
 /** Resolves with the exit code once the router has stopped. */
 export async function run(options: RunOptions): Promise<number> {
+  keepObjectsYoung()
   const pretty = isPretty(options)
   const log = createPinoLog({ level: levelOf(options.debug ?? 0), pretty })
   // `debug=` of the script is about messages; that we started, and on what, is said whatever it is.
