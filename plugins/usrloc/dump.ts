@@ -93,7 +93,8 @@ function dumpBinding(
   return {
     Address: binding.contact,
     Expires: Number.isFinite(binding.expiresAt) ? remainingSeconds(binding, now) : 'permanent',
-    Q: binding.q,
+    // From 0 to 1, as Kamailio shows it; -1: none was given.
+    Q: binding.q < 0 ? -1 : binding.q / 1000,
     'Call-ID': binding.callId || unset,
     CSeq: binding.cseq,
     'User-Agent': binding.userAgent || unset,

@@ -99,12 +99,11 @@ function expiresOf(value: string | number | null | undefined, dumpedAt: number):
   return Number.isFinite(seconds) ? dumpedAt + seconds * 1000 : `"${value}" is no lifetime`
 }
 
-/** Thousandths; null: no q. A router's own ul.dump, which has an Origin, says thousandths above 1. */
+/** Thousandths; null: no q. */
 function qOf(fields: Fields): number | null {
   const q = Number(textOf(fields, 'Q') || -1)
-  if (!Number.isFinite(q) || q > 1000) return null
-  if (q < 0) return -1
-  return q > 1 ? Math.round(q) : Math.round(q * 1000)
+  if (!Number.isFinite(q) || q > 1) return null
+  return q < 0 ? -1 : Math.round(q * 1000)
 }
 
 function bitsOf(fields: Fields, name: string): number {

@@ -48,7 +48,7 @@ describe('ul commands have the shapes that Kamailio gives them', () => {
           Contact: {
             Address: 'sip:1000@192.0.2.9',
             Expires: 100,
-            Q: 500,
+            Q: 0.5,
             'Call-ID': '1000-call',
             CSeq: 1,
             'User-Agent': '[not set]',
