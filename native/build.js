@@ -50,7 +50,7 @@ function build() {
 
 function compile(compiler) {
   const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Wno-unused-parameter', '-fPIC', '-shared']
-  const sources = ['udp.c', 'datagrams.c', 'scan.c', 'digest.c'].map((name) => join(here, name))
+  const sources = ['udp.c', 'datagrams.c', 'bursts.c', 'scan.c', 'digest.c'].map((name) => join(here, name))
   return spawnSync(compiler, [...flags, '-isystem', headers, '-o', `${output}.new`, ...sources], {
     encoding: 'utf8',
   })

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "datagrams.h"
+#include "bursts.h"
 #include "scan.h"
 
 #include <errno.h>
@@ -19,6 +20,8 @@ enum {
   ERRORS_AT_ONCE = 64,
   /* Datagrams of the backlog for one system call. */
   KEPT_AT_ONCE = 16,
+  /* So many times the datagrams of a socket leave one by one after a burst was refused. */
+  LONE_RUNS = 1000,
   /* How often a datagram is sent whose failure may be about an earlier one. */
   TRIES = 4,
 };
@@ -235,9 +238,7 @@ bool datagrams_receive(Tables *tables, Socket *socket) {
 /* Sending. */
 
 /* The newest is dropped where there is no room for it. */
-static void keep(Tables *tables, Socket *socket, const struct mmsghdr *header) {
-  const struct iovec *octets = header->msg_hdr.msg_iov;
-  const Address *to = header->msg_hdr.msg_name;
+static void keep(Tables *tables, Socket *socket, const Address *to, const struct iovec *octets) {
   Kept *kept = NULL;
   /* Empty datagrams count too: what is bounded is memory. */
   const size_t bytes = sizeof *kept + octets->iov_len;
@@ -253,6 +254,27 @@ static void keep(Tables *tables, Socket *socket, const struct mmsghdr *header) {
   *socket->kept_end = kept;
   socket->kept_end = &kept->next;
   socket->kept_bytes += bytes;
+}
+
+static uint32_t send_run(Tables *tables, Socket *socket, struct mmsghdr *headers, uint32_t count);
+
+/*
+ * A burst that was refused, one by one: its way may be too narrow, or the device not able to part it. Those that are
+ * done with are taken out of it; true if that is all of them.
+ */
+static bool send_apart(Tables *tables, Socket *socket, struct msghdr *burst) {
+  struct mmsghdr headers[BURST_MAX];
+  const uint32_t count = burst->msg_iovlen;
+  for (uint32_t i = 0; i < count; i++)
+    headers[i].msg_hdr = (struct msghdr){.msg_name = burst->msg_name,
+                                         .msg_namelen = burst->msg_namelen,
+                                         .msg_iov = burst->msg_iov + i,
+                                         .msg_iovlen = 1};
+  socket->lone_runs = LONE_RUNS;
+  const uint32_t done = send_run(tables, socket, headers, count);
+  burst->msg_iov += done;
+  burst->msg_iovlen -= done;
+  return done == count;
 }
 
 /* How many of them are done with: sent, or refused and reported. Fewer than `count` if the kernel has no room for more. */
@@ -271,7 +293,11 @@ static uint32_t send_run(Tables *tables, Socket *socket, struct mmsghdr *headers
     /* An ICMP error about an earlier datagram comes out of the next call, whatever that sends: ask again. */
     const bool is_of_another = datagrams_read_errors(tables, socket) > 0 || tries == 0;
     if (is_of_another && ++tries < TRIES) continue;
-    report(tables, socket, code, headers[done].msg_hdr.msg_name);
+    if (headers[done].msg_hdr.msg_iovlen > 1) {
+      if (!send_apart(tables, socket, &headers[done].msg_hdr)) return done;
+    } else {
+      report(tables, socket, code, headers[done].msg_hdr.msg_name);
+    }
     done++;
     tries = 0;
   }
@@ -281,24 +307,58 @@ static uint32_t send_run(Tables *tables, Socket *socket, struct mmsghdr *headers
 static void send_or_keep(Tables *tables, Socket *socket, struct mmsghdr *headers, uint32_t count) {
   /* Behind those that wait already, so that the order stays. */
   uint32_t done = socket->kept ? 0 : send_run(tables, socket, headers, count);
-  for (; done < count; done++) keep(tables, socket, headers + done);
+  for (; done < count; done++) {
+    const struct msghdr *header = &headers[done].msg_hdr;
+    for (size_t i = 0; i < header->msg_iovlen; i++) keep(tables, socket, header->msg_name, header->msg_iov + i);
+  }
+}
+
+struct iovec datagram_octets(const Tables *tables, uint32_t record) {
+  const uint32_t *words = tables->out.records + RECORD_WORDS * record;
+  return (struct iovec){.iov_base = tables->out.octets + words[OFFSET], .iov_len = words[LENGTH]};
+}
+
+void datagram_address(const Tables *tables, struct msghdr *header, const Socket *socket, uint32_t record) {
+  header->msg_namelen =
+      read_address(header->msg_name, socket->family, tables->out.records + RECORD_WORDS * record);
+}
+
+/* Fills in a header for each of the records [from, to). */
+static void plan_alone(Tables *tables, const Socket *socket, uint32_t from, uint32_t to) {
+  const Vectors *out = &tables->out_vectors;
+  for (uint32_t i = from; i < to; i++) {
+    struct msghdr *header = &out->headers[i].msg_hdr;
+    out->octets[i] = datagram_octets(tables, i);
+    datagram_address(tables, header, socket, i);
+    header->msg_iov = &out->octets[i];
+    header->msg_iovlen = 1;
+    header->msg_control = NULL;
+    header->msg_controllen = 0;
+  }
+}
+
+/* Fills in headers for the records [from, to); how many. */
+static uint32_t plan(Tables *tables, Socket *socket, uint32_t from, uint32_t to) {
+  const uint32_t count = to - from;
+  if (socket->lone_runs > 0) socket->lone_runs--;
+  else if (tables->bursts && bursts_are_worth(tables->bursts, count)) return bursts_plan(tables, socket, from, to);
+  plan_alone(tables, socket, from, to);
+  return count;
+}
+
+static int32_t socket_of(const Tables *tables, uint32_t record) {
+  return tables->out.records[RECORD_WORDS * record + SOCKET];
 }
 
 void datagrams_send(Tables *tables) {
   const uint32_t count = tables->state[WAITING];
   tables->state[WAITING] = tables->state[WAITING_BYTES] = 0;
-  struct mmsghdr *headers = tables->out_vectors.headers;
   for (uint32_t from = 0, to; from < count; from = to) {
-    const uint32_t index = tables->out.records[RECORD_WORDS * from + SOCKET];
-    for (to = from; to < count; to++) {
-      const uint32_t *record = tables->out.records + RECORD_WORDS * to;
-      if (record[SOCKET] != index) break;
-      struct msghdr *header = &headers[to].msg_hdr;
-      header->msg_iov->iov_base = tables->out.octets + record[OFFSET];
-      header->msg_iov->iov_len = record[LENGTH];
-      header->msg_namelen = read_address(header->msg_name, tables->sockets[index]->family, record);
-    }
-    send_or_keep(tables, tables->sockets[index], headers + from, to - from);
+    const int32_t index = socket_of(tables, from);
+    for (to = from + 1; to < count && socket_of(tables, to) == index;) to++;
+    Socket *socket = tables->sockets[index];
+    const uint32_t planned = plan(tables, socket, from, to);
+    send_or_keep(tables, socket, tables->out_vectors.headers + from, planned);
   }
 }
 

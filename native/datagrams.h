@@ -54,6 +54,8 @@ typedef struct {
   sa_family_t family;
   Kept *kept, **kept_end;
   size_t kept_bytes;
+  /* So many times what it sends leaves one by one, whatever bursts.h could do. */
+  uint32_t lone_runs;
   uv_poll_t poll;
 } Socket;
 
@@ -64,10 +66,14 @@ typedef struct {
   Address *addresses;
 } Vectors;
 
+typedef struct Bursts Bursts;
+
 /* The tables, and the sockets that they are read from and written to. No state outside: each worker thread has its own. */
 typedef struct {
   Slab in, out;
   Vectors in_vectors, out_vectors;
+  /* NULL: each datagram leaves alone. */
+  Bursts *bursts;
   /* Places of the slab that hold a datagram; more than there are records if one was cut. */
   uint32_t in_used;
   uint32_t *errors, errors_max;
@@ -97,6 +103,10 @@ void datagrams_send(Tables *tables);
 void datagrams_send_kept(Tables *tables, Socket *socket);
 /* Reads the ICMP errors that wait at the socket; how many there were. */
 uint32_t datagrams_read_errors(Tables *tables, Socket *socket);
+
+/* Of what waits in the slab: where a record's octets are, and whom a header is for. */
+struct iovec datagram_octets(const Tables *tables, uint32_t record);
+void datagram_address(const Tables *tables, struct msghdr *header, const Socket *socket, uint32_t record);
 
 /* An address as text into the words of a record, read as Node.js reads it. */
 int address_parse(const char *text, sa_family_t family, uint32_t *words);

@@ -11,6 +11,7 @@
  */
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
+#include "bursts.h"
 #include "datagrams.h"
 #include "digest.h"
 #include "scan.h"
@@ -25,7 +26,7 @@
 
 enum {
   /* Raised whenever the functions or the records change: native-udp.ts loads no other. */
-  INTERFACE = 6,
+  INTERFACE = 7,
   /* Batches of so many are read on at once: who is that busy does not need to wait for more. */
   LARGE_BATCH = 16,
   /* Milliseconds over which wake-ups are counted before anything is decided. */
@@ -217,6 +218,7 @@ static void release(Engine *engine) {
   if (engine->handles > 0 || engine->is_held) return;
   vectors_free(&engine->tables.in_vectors);
   vectors_free(&engine->tables.out_vectors);
+  bursts_free(engine->tables.bursts);
   for (uint32_t i = 0; i < engine->tables.sockets_count; i++) free(engine->tables.sockets[i]);
   free(engine->tables.sockets);
   free(engine);
@@ -302,13 +304,14 @@ static void read_slab(napi_env env, napi_value options, Slab *slab, const char *
   slab->records_max = words / RECORD_WORDS;
 }
 
-static int allocate(Tables *tables, uint32_t stride, uint32_t datagram_bytes_max) {
+static int allocate(Tables *tables, uint32_t stride, uint32_t datagram_bytes_max, bool bursts) {
   if (!tables->in.octets || !tables->out.octets || !tables->in.records || !tables->out.records ||
       !tables->errors || !tables->state || stride < datagram_bytes_max ||
       (uint64_t)stride * tables->in.records_max > tables->in.octets_length)
     return -EINVAL;
   if (vectors_allocate(&tables->in_vectors, tables->in.records_max)) return -ENOMEM;
   if (vectors_allocate(&tables->out_vectors, tables->out.records_max)) return -ENOMEM;
+  if (bursts && !(tables->bursts = bursts_allocate(tables->out.records_max))) return -ENOMEM;
   for (uint32_t i = 0; i < tables->in.records_max; i++)
     tables->in_vectors.octets[i] =
         (struct iovec){.iov_base = tables->in.octets + (size_t)stride * i, .iov_len = datagram_bytes_max};
@@ -361,7 +364,8 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   const uint32_t stride = number(env, arguments[0], "inStride");
   int failed = state_words < STATE_WORDS || scan_words < (size_t)SCAN_WORDS * tables->in.records_max
                    ? UV_EINVAL
-                   : allocate(tables, stride, number(env, arguments[0], "datagramBytesMax"));
+                   : allocate(tables, stride, number(env, arguments[0], "datagramBytesMax"),
+                              number(env, arguments[0], "bursts") != 0);
   if (!failed && napi_get_uv_event_loop(env, &engine->loop) != napi_ok) failed = UV_EINVAL;
   if (!failed) failed = start_handles(engine);
   if (failed) return throw_code(env, failed);

@@ -155,6 +155,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const transport = await network.open(await socketsOf(accepted, options), intake, {
       receiveBufferBytes: Number(loaded.global('maxbuffer')),
       moderationMicroseconds: Number(loaded.global('udp_moderation')),
+      bursts: Number(loaded.global('udp_bursts')) !== 0,
       ...(worker && { reusePort: true }),
     })
     opened.push(() => transport.close())

@@ -190,6 +190,12 @@ ${limits.moderationMicrosecondsMax}, 0 reads each at once. A message waits half 
 than that. Saves up to half of the processor; a slow rate or a full queue waits for nothing. Ignored where the native \
 UDP engine is not built.`,
   ),
+  udp_bursts: int(
+    1,
+    `1: eight and more datagrams that leave at once are handed to the kernel together where their destination and length \
+are the same (UDP_SEGMENT), while no packet socket on this host captures. 0: each alone, for captures that the router cannot \
+see, as from outside of its container. Nothing differs on the wire. Ignored where the native UDP engine is not built.`,
+  ),
   overload_shed: int(
     0,
     `1: while the router cannot keep up, whoever has a binding here, and whatever belongs to a call, is served first, and \

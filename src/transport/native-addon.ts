@@ -60,6 +60,8 @@ export interface NativeTables {
   readonly datagramBytesMax: number
   readonly keptBytesMax: number
   readonly moderationMicroseconds: number
+  /** 1: datagrams of one length to one destination may leave as one message (native/bursts.h). */
+  readonly bursts: 0 | 1
 }
 
 /** Words of a record; of that of an error the first is the errno. IPv4 has its address in the first of four words. */
@@ -70,7 +72,7 @@ export const recordWords = 9
 export const stateWord = { received: 0, waiting: 1, waitingBytes: 2, errors: 3 } as const
 export const stateWords = 4
 
-const addonInterface = 6
+const addonInterface = 7
 
 /** From src/transport, and from dist/src/transport. */
 const places = ['../../native/build/udp.node', '../../../native/build/udp.node']

@@ -34,13 +34,13 @@ export async function openNativeUdp(
   return new NativeUdp(addon, requests, handler, options)
 }
 
-/** Datagrams of one batch: so many are read before the first is answered. 16 to 128 cost the same. */
-const batchMax = 32
+/** Datagrams of one batch: so many are read before the first is answered. More make longer bursts, and wait longer. */
+const batchMax = 64
 /** Each has room for the largest datagram; what is never used of it is never memory. */
 const inStride = limits.datagramBytesMax + 1
 /** One datagram of the largest kind, or a batch of usual ones. */
 const outBytes = 131_072
-const outMax = 64
+const outMax = 128
 const errorsMax = 256
 /** Flows that are remembered: 4,096 peers. */
 const flowsMax = 4_096
@@ -167,7 +167,7 @@ class NativeUdp implements Transport, DatagramBatch {
     return this.#isClosed ? 'EBADF' : null
   }
 
-  #tables({ moderationMicroseconds = 0 }: NetworkOptions): NativeTables {
+  #tables({ moderationMicroseconds = 0, bursts = true }: NetworkOptions): NativeTables {
     return {
       inSlab: this.#in,
       inRecords: this.#inRecords,
@@ -180,6 +180,7 @@ class NativeUdp implements Transport, DatagramBatch {
       datagramBytesMax: limits.datagramBytesMax,
       keptBytesMax: limits.sendBacklogBytesMax,
       moderationMicroseconds: Math.min(moderationMicroseconds, limits.moderationMicrosecondsMax),
+      bursts: bursts ? 1 : 0,
     }
   }
 

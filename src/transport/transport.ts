@@ -62,6 +62,8 @@ export interface NetworkOptions {
    * Engines that cannot do it read at once.
    */
   moderationMicroseconds?: number
+  /** Datagrams of one length to one destination may be handed to the kernel together. Engines that cannot send each alone. */
+  bursts?: boolean
   /** SO_REUSEPORT: other workers of this router bind the same addresses. */
   reusePort?: boolean
 }

@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -246,7 +246,7 @@ describe.skipIf(typeof loadNativeAddon() === 'string')('the native UDP engine', 
       ['ENOBUFS', 'bb.'],
       ['EPERM', 'pp.'],
     ])('%s costs one datagram', async (code, plan) => {
-      expect(await send(plan, 100, 100, 10)).toEqual({
+      expect(await send(plan, 100, 100, 5)).toEqual({
         received: numbers(100).slice(1),
         errors: { [`${code} peer`]: 1 },
       })
@@ -254,6 +254,92 @@ describe.skipIf(typeof loadNativeAddon() === 'string')('the native UDP engine', 
 
     test('one error that was about an earlier datagram costs none', async () => {
       expect(await send('.p.', 100, 100, 10)).toEqual({ received: numbers(100), errors: {} })
+    })
+  })
+
+  describe('bursts: datagrams of one length to one destination', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'viaduct-udp-'))
+    const faults = join(directory, 'faults.so')
+    const counted = join(directory, 'messages')
+    const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
+
+    beforeAll(() => {
+      execFileSync('cc', ['-shared', '-fPIC', '-o', faults, at('./udp-faults.c'), '-ldl'])
+    })
+    afterAll(() => rmSync(directory, { recursive: true }))
+
+    /** In a network of its own, where nobody captures unless `captures` says so. */
+    async function send(plan: string, perTurn: number, captures = 'pass') {
+      const command = `
+import os, socket, subprocess, sys
+subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+${captures}
+sys.exit(subprocess.run(sys.argv[1:], env={**os.environ, 'LD_PRELOAD': '${faults}'}).returncode)`
+      const { stdout } = await promisify(execFile)(
+        'unshare',
+        [
+          '-n',
+          'python3',
+          '-c',
+          command,
+          process.execPath,
+          at('./udp-child.ts'),
+          'send',
+          '160',
+          '400',
+          `${perTurn}`,
+        ],
+        { env: { ...process.env, UDP_FAULTS: plan, UDP_MESSAGES: counted } },
+      )
+      expect(JSON.parse(stdout)).toEqual({ received: numbers(160), errors: {} })
+      return Number(readFileSync(counted, 'utf8'))
+    }
+
+    test.each([
+      [4, 160],
+      [40, 4],
+    ])('%d that leave at once, of 160: %d messages for the kernel', async (perTurn, messages) => {
+      expect(await send('.', perTurn)).toBe(messages)
+    })
+
+    test('while somebody captures, as tcpdump and sngrep do, each leaves alone', async () => {
+      const captures = 'kept = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))'
+      expect(await send('.', 40, captures)).toBe(160)
+    })
+
+    test('a DHCP client, which hears IP only, captures nothing', async () => {
+      const captures = 'kept = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x800))'
+      expect(await send('.', 40, captures)).toBe(4)
+    })
+
+    test.each([
+      ['refuses them', 's'],
+      ['refuses them, then takes nothing for a while', 'ssaaaaaaaaa.'],
+      ['takes them one after the other', '1a1a1aaaa1a.'],
+      ['fails at one for another reason', 'bbb.'],
+    ])('a kernel that %s: all leave, in order', async (_, plan) => {
+      await send(plan, 40)
+    })
+
+    test('to several destinations, of many lengths: each gets its own, whole and in order', async () => {
+      const { transport, socket } = await open((batch) => {
+        const { address } = batch.flow(0)
+        for (const { to, text } of sent) transport.send(socket, text, address, peers[to]?.port ?? 0)
+      })
+      const peers = await Promise.all([peer(), peer(), peer()])
+      // Alike for a while, then shorter, longer, empty, and too long for any burst.
+      const lengths = [300, 300, 300, 299, 300, 300, 0, 0, 1_232, 1_232, 1_233, 1_233, 5_000, 5_000, 300]
+      const sent = Array.from({ length: 120 }, (_, i) => ({
+        to: ((i * 7) % 5) % 3,
+        text: `${i} `
+          .padEnd(lengths[i % lengths.length] ?? 0, 'abcdefg')
+          .slice(0, lengths[i % lengths.length]),
+      }))
+      for (const { dgram } of peers) dgram.setRecvBufferSize(4_194_304)
+      peers[0]?.dgram.send('go', socket.port, '127.0.0.1')
+      await until(() => peers.reduce((sum, { received }) => sum + received.length, 0) === sent.length)
+      for (const [index, { received }] of peers.entries())
+        expect(received).toEqual(sent.filter(({ to }) => to === index).map(({ text }) => text))
     })
   })
 
