@@ -228,6 +228,7 @@ function boundContact(
     modifiedAt: now,
     isDurable: registration.isDurable,
     flow: null,
+    elsewhere: null,
   }
 }
 

@@ -254,6 +254,7 @@ export class BindingReader {
       modifiedAt: modified - shift,
       isDurable: (bits & bit.volatile) === 0,
       flow: null,
+      elsewhere: null,
     }
   }
 

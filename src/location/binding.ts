@@ -1,4 +1,5 @@
 import type { FlowState } from './flows.ts'
+import type { Elsewhere } from './shared-table.ts'
 
 /**
  * A binding: where an address-of-record can be reached (RFC 3261 §10.2.1), who said so, and until when.
@@ -48,6 +49,8 @@ export interface Binding {
   readonly isDurable: boolean
   /** Exactly where packets come from; null for bindings that are reached as their contact says. */
   readonly flow: FlowState | null
+  /** Null: this edge's own. */
+  readonly elsewhere: Elsewhere | null
 }
 
 /** In ascending precedence: precedence.ts. */
@@ -82,6 +85,7 @@ export function createBinding(given: Partial<Binding> & Pick<Binding, 'aor' | 'r
     modifiedAt: given.modifiedAt ?? 0,
     isDurable: given.isDurable ?? true,
     flow: given.flow ?? null,
+    elsewhere: given.elsewhere ?? null,
   }
 }
 
@@ -92,7 +96,8 @@ export function remainingSeconds(binding: Pick<Binding, 'expiresAt'>, now: numbe
   return Math.max(0, Math.ceil((binding.expiresAt - now) / 1000))
 }
 
-/** May anything be sent to it? Always, if it has no pinhole to lose. */
+/** May anything be sent to it? Always, if it has no pinhole to lose; of another edge's, only that edge knows. */
 export function isReachable(binding: Binding, now: number): boolean {
+  if (binding.elsewhere !== null) return binding.elsewhere.isDirect || binding.elsewhere.edge.isAlive
   return binding.flow === null || binding.flow.reachableUntil > now
 }

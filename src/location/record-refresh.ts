@@ -10,7 +10,7 @@ import { hashText } from './ruid.ts'
  * Hot: nothing is decoded and nothing made. A binding that is decoded, compared as an object and encoded again takes
  * 1.8 us; this takes 0.3.
  */
-export type Refreshed = Omit<Binding, 'ruid' | 'flow'>
+export type Refreshed = Omit<Binding, 'ruid' | 'flow' | 'elsewhere'>
 
 // As constants of this module V8 compiles them into the code; members of what is imported it reads each time.
 const { bit, origins, originMask, trusts, trustShift, trustMask } = bindingBits

@@ -41,6 +41,7 @@ export const anyBinding: fc.Arbitrary<Binding> = fc.record({
   modifiedAt: times,
   isDurable: fc.boolean(),
   flow: fc.constant(null),
+  elsewhere: fc.constant(null),
 })
 
 export function fewSharedTexts(): SharedTexts {
