@@ -8,6 +8,8 @@ import { HeldBindings } from './held-bindings.ts'
 import type { HeldPeers } from './held-peers.ts'
 import type { HeldStore } from './held-store.ts'
 import type { Refreshed } from './record-refresh.ts'
+import { Outdated, type OwnBindings, type SharedTable } from './shared-table.ts'
+import { ownPart, Sharing } from './sharing.ts'
 
 /**
  * One location table (Kamailio: a usrloc domain): all bindings of all addresses-of-record. Most are kept as octets, in
@@ -21,6 +23,8 @@ export interface Change {
   readonly before: Binding | null
   /** Null: it is removed. */
   readonly after: Binding | null
+  /** The request that removes it, if one does: what came before that request must not bring it back. */
+  readonly request?: { readonly callId: string; readonly cseq: number }
 }
 
 /** Why a binding went, or that it came. */
@@ -51,12 +55,16 @@ export interface LocationOptions {
   bindingsMax?: number
   /** apply() has nobody wait for the store, unless the store refuses already. */
   answersFirst?: () => boolean
+  /** Opens what other edges have of this table; absent where there is one edge. */
+  share?: ((own: OwnBindings) => SharedTable) | null
 }
 
 /** A learned flow's last packet is told to the store this often, in milliseconds, not on every packet. */
 const flowStoreInterval = 10_000
+/** Held bindings that pages() gives at once. */
+const heldPerPage = 200
 
-export class Location {
+export class Location implements OwnBindings {
   readonly name: string
   readonly flows: FlowTable
   readonly #clock: Clock
@@ -67,6 +75,8 @@ export class Location {
   readonly #peers: HeldPeers | null
   readonly #bindingsMax: number
   readonly #answersFirst: () => boolean
+  /** Null where there is one edge. */
+  readonly #sharing: Sharing | null
   readonly #listeners: ChangeListener[] = []
   /** One for each of them. */
   readonly #refreshListeners: (RefreshListener | null)[] = []
@@ -83,6 +93,9 @@ export class Location {
     this.#held = new HeldBindings(options.flows, options.clock.now())
     this.#bindingsMax = options.bindingsMax ?? limits.bindingsMax
     this.#answersFirst = options.answersFirst ?? (() => false)
+    const shared = options.share?.(this) ?? null
+    this.#sharing =
+      shared === null ? null : new Sharing(shared, (changes) => this.#takeBack(ownPart(changes)))
   }
 
   /** False: what is told here is gone with the process. */
@@ -90,6 +103,12 @@ export class Location {
     return this.#table.isDurable
   }
 
+  /** Other edges have bindings of it too, and are told of ours. */
+  get isShared(): boolean {
+    return this.#sharing !== null
+  }
+
+  /** This edge's own, as are all counts. */
   get bindingCount(): number {
     return this.#table.bindingCount + this.#held.count
   }
@@ -114,17 +133,30 @@ export class Location {
     return this.bindingCount + count <= this.#bindingsMax && this.#table.hasRoomFor(count)
   }
 
-  /** What has not expired, in the order in which it came, those on flows last. The array is not to be changed. */
+  /**
+   * Finds out what other edges have of this address-of-record, for of(). Null: there is nothing to wait for, as always where
+   * there is one edge. Otherwise true once it is known, or false if nobody could say in time. Never rejects.
+   */
+  fetch(aor: string): Promise<boolean> | null {
+    return this.#sharing === null ? null : this.#sharing.fetch(aor)
+  }
+
+  /**
+   * What has not expired, in the order in which it came, those on flows after those without, other edges' last, as far as
+   * they are known: fetch(). The array is not to be changed.
+   */
   of(aor: string, now = this.#clock.now()): readonly Binding[] {
     const kept = this.#table.of(aor)
     const held = this.#held.of(aor)
-    const bindings = held.length === 0 ? kept : kept.length === 0 ? held : [...kept, ...held]
+    const own = held.length === 0 ? kept : kept.length === 0 ? held : [...kept, ...held]
+    const bindings = this.#sharing === null ? own : this.#sharing.allOf(aor, own)
     for (const binding of bindings) {
       if (binding.expiresAt <= now) return bindings.filter(({ expiresAt }) => expiresAt > now)
     }
     return bindings
   }
 
+  /** This edge's own. */
   byRuid(ruid: string): Binding | undefined {
     return this.#held.byRuid(ruid) ?? this.#table.byRuid(ruid)
   }
@@ -164,6 +196,8 @@ export class Location {
    * apply() are to find out what is to be done. Never `absent` where there is no room for one more.
    */
   refresh(after: Refreshed, now = this.#clock.now()): RefreshOutcome {
+    // The others are told of what apply() makes.
+    if (this.#sharing !== null) return 'other'
     if (this.#held.of(after.aor).length > 0 || this.#refreshListeners.includes(null)) return 'other'
     const outcome = this.#table.refresh(after, now)
     if (outcome === 'absent' && !this.hasRoomFor(1)) return 'other'
@@ -173,10 +207,14 @@ export class Location {
 
   /**
    * Makes the changes, visible at once. Null: that was all, as always in memory. Otherwise fulfilled when they are
-   * durable; rejects, after having undone them, if the store refuses or there is no room.
+   * durable and other edges know; rejects, after having undone them, if the store refuses or there is no room, or with
+   * Outdated if another edge has heard something newer.
    */
   apply(changes: readonly Change[]): Promise<void> | null {
-    const ready = this.#makeAll(changes)
+    const ready =
+      this.#sharing === null
+        ? this.#makeAll(changes)
+        : this.#sharing.tell(changes, this.#makeAll(ownPart(changes)))
     if (ready === null || !this.#answersFirst() || typeof this.#table.refusal?.() === 'string') return ready
     ready.catch((error) => this.#complain(error))
     return null
@@ -193,13 +231,40 @@ export class Location {
   /** Same, where nobody waits for the store: its refusal is logged. What hangs on a flow stays as it is in memory. */
   applyUnwatched(changes: readonly Change[]): void {
     for (const change of changes) {
-      const { before, after } = change
-      if (!this.#isTables(before) && !this.#isTables(after)) {
-        this.#hold(before, after)
-        this.#tell(change)
-        this.#tellHeldStore(before, after)
-      } else this.#make(change)?.catch((error) => this.#complain(error))
+      const [own] = ownPart([change])
+      const made = own === undefined ? null : this.#makeUnwatched(own)
+      const ready = this.#sharing === null ? made : this.#sharing.tell([change], made)
+      ready?.catch((error) => this.#complain(error))
     }
+  }
+
+  #makeUnwatched(change: Change): Promise<void> | null {
+    const { before, after } = change
+    if (this.#isTables(before) || this.#isTables(after)) return this.#make(change)
+    this.#hold(before, after)
+    this.#tell(change)
+    this.#tellHeldStore(before, after)
+    return null
+  }
+
+  /** Another edge has it now, or has removed it. */
+  lose(ruid: string): void {
+    const before = this.byRuid(ruid)
+    if (before !== undefined)
+      this.#makeUnwatched({ before, after: null })?.catch((error) => this.#complain(error))
+  }
+
+  /** What has not expired, some at a time: for others who have forgotten it, or do not know it yet. */
+  *pages(): Iterable<readonly Binding[]> {
+    const isAlive = ({ expiresAt }: Binding) => expiresAt > this.#clock.now()
+    let from: PageMark | null = null
+    do {
+      const page: Page = this.#table.page(from)
+      yield page.bindings.filter(isAlive)
+      from = page.next
+    } while (from !== null)
+    const held = [...this.#held.all()]
+    for (let i = 0; i < held.length; i += heldPerPage) yield held.slice(i, i + heldPerPage).filter(isAlive)
   }
 
   /** Removes what has expired by now and says so to the listeners. How many. */
@@ -312,14 +377,19 @@ export class Location {
     const outcomes = await Promise.allSettled(ready)
     const refusal = outcomes.find((outcome) => outcome.status === 'rejected')
     if (refusal === undefined) return
-    for (const [i, { before, after }] of changes.entries()) {
+    this.#takeBack(changes.filter((_, i) => outcomes[i]?.status === 'fulfilled'))
+    throw refusal.reason
+  }
+
+  /** Except where somebody else has changed it since. */
+  #takeBack(changes: readonly Change[]): void {
+    for (const { before, after } of changes) {
       const subject = after ?? before
-      if (outcomes[i]?.status === 'rejected' || subject === null) continue
+      if (subject === null) continue
       const current = this.of(subject.aor).find(({ ruid }) => ruid === subject.ruid) ?? null
       if (!isSame(current, after)) continue
       this.#make({ before: after, after: before }, 'undone')?.catch((error) => this.#complain(error))
     }
-    throw refusal.reason
   }
 
   async #undoing(ready: Promise<void>, change: Change): Promise<void> {
@@ -381,7 +451,9 @@ export class Location {
   }
 
   #complain(error: unknown): void {
-    this.#log.warn({ err: error, table: this.name }, 'the store refused a binding')
+    if (error instanceof Outdated)
+      this.#log.debug({ table: this.name }, 'another edge knows better: a binding is as it was')
+    else this.#log.warn({ err: error, table: this.name }, 'the store refused a binding')
   }
 
   #tell({ before, after }: Change, cause?: ChangeCause): void {

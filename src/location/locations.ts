@@ -17,6 +17,7 @@ import type { LocationDatabase } from './location-database.ts'
 import { PackedBindings } from './packed-bindings.ts'
 import { hashOfAor, hashText, ruidOf } from './ruid.ts'
 import { generationsBytes, SharedGenerations } from './shared-generations.ts'
+import type { OwnBindings, SharedTable } from './shared-table.ts'
 import { StoreTime } from './store-time.ts'
 import type { StoredBinding } from './stored.ts'
 import { StoredBindings } from './stored-bindings.ts'
@@ -46,6 +47,8 @@ export interface LocationsOptions {
   bindingsMax?: number
   /** Bindings are in the tables of a database; those that hang on flows are in the store or in memory all the same. */
   database?: LocationDatabases
+  /** Opens what other edges have of a table, if there are others. */
+  share?: (table: string, own: OwnBindings) => SharedTable
 }
 
 export interface LocationDatabases {
@@ -149,7 +152,7 @@ export class Locations {
             sockets,
             log,
           })
-    const { bindingsMax = limits.bindingsMax, database } = this.#options
+    const { bindingsMax = limits.bindingsMax, database, share } = this.#options
     const table =
       database !== undefined
         ? this.#inDatabase(name, database)
@@ -166,6 +169,7 @@ export class Locations {
       peers: this.peers,
       bindingsMax,
       answersFirst: () => this.answersFirst,
+      ...(share && { share: (own: OwnBindings) => share(name, own) }),
     })
     this.#tables.set(name, location)
     return location

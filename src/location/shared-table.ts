@@ -15,9 +15,10 @@ export interface SharedTable {
   /** Bindings of other edges that have not expired; [] if there are none, or if that is not known. */
   of(aor: string): readonly Binding[]
   /**
-   * Tells the others, in this order. `before` may be another edge's binding, which this one replaces or removes. Null: nothing to
-   * wait for, it is told later (Redis is away, or the binding is not to be shared). Otherwise fulfilled when they know,
-   * or when it is clear that they are told later; rejects with Outdated if one of the changes came too late, and then none was told.
+   * Tells the others, in this order, what has been made here. `before` may be another edge's binding, which this one replaces or
+   * removes: of() has it no more once it is told, or is to be told later. Null: nothing to wait for, it is told later (Redis is
+   * away, or the binding is not to be shared). Otherwise fulfilled when they know, or when it is clear that they are told later;
+   * rejects with Outdated if one of the changes came too late, and then none was told. Nothing is told of what expires.
    */
   tell(changes: readonly Change[]): Promise<void> | null
 }

@@ -38,6 +38,13 @@ export { type DatabaseMode, Locations } from '../location/locations.ts'
 export { chooseBindings, inOrder, mayReplace } from '../location/precedence.ts'
 export { customerPrefix, isLoopback, isUnicast, type Prefix, parsePrefix } from '../location/prefix.ts'
 export type { Refreshed } from '../location/record-refresh.ts'
+export {
+  type Elsewhere,
+  Outdated,
+  type OwnBindings,
+  type Owner,
+  type SharedTable,
+} from '../location/shared-table.ts'
 export { StoreTime } from '../location/store-time.ts'
 export type {
   Branch,
