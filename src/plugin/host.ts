@@ -57,6 +57,11 @@ export interface PluginHost {
   // biome-ignore lint/suspicious/noConfusingVoidType: a listener that takes nothing need not say so
   onArrival(listener: (message: SipMessage | null, flow: Flow) => void | 'taken'): void
   /**
+   * Sees every request that is to run the script, and no retransmission, before it does. One that returns true answers
+   * for it, and the script never sees it. Must be cheap.
+   */
+  onRequest(takes: (request: SipMessage, flow: Flow) => boolean): void
+  /**
    * Whether the sender of a request that begins something is known: has a binding, say. Asked only while the router cannot
    * keep up and turns newcomers away, and then of every such request. One that says yes is enough.
    */

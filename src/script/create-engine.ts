@@ -47,7 +47,10 @@ export async function createEngine(loaded: LoadedScript, services: EngineService
     script,
     rpc: rpcOf(plugins),
     onArrival: (message, flow) => onArrival(surroundings, connections, script.runEvent, message, flow),
-    onRequest: (message, flow) => runRequest(surroundings, message, flow),
+    onRequest(message, flow) {
+      if (connections.takers.length > 0 && connections.takes(message, flow)) return
+      runRequest(surroundings, message, flow)
+    },
     isKnown: (message, flow) => connections.isKnown(message, flow),
     onReply: (message, flow) => runReply(surroundings, message, flow),
     onSendError(flow, code) {

@@ -14,6 +14,7 @@ import type { Surroundings } from './surroundings.ts'
 export class PluginConnections {
   readonly arrivalListeners: Parameters<PluginHost['onArrival']>[0][] = []
   readonly sendErrorListeners: ((flow: Flow, code: string) => void)[] = []
+  readonly takers: Parameters<PluginHost['onRequest']>[0][] = []
   readonly knowers: Parameters<PluginHost['knows']>[0][] = []
   readonly exports = new Map<string, unknown>()
   readonly debug: DebugLevel
@@ -47,6 +48,19 @@ export class PluginConnections {
         this.#services.log.error({ err: error }, 'a module that listens for send errors threw')
       }
     }
+  }
+
+  /** Whether one answers for the request. One that throws has done so: the sender will come again. */
+  takes(request: SipMessage, flow: Flow): boolean {
+    for (const takes of this.takers) {
+      try {
+        if (takes(request, flow)) return true
+      } catch (error) {
+        this.#services.log.error({ err: error }, 'a module that answers for requests threw')
+        return true
+      }
+    }
+    return false
   }
 
   isKnown(request: SipMessage, flow: Flow): boolean {
@@ -136,6 +150,7 @@ export function createPluginHost(
     exportsOf: <T>(plugin: string) => connections.exports.get(plugin) as T | undefined,
     sendRaw: (socket, text, address, port) => services.sendRaw(socket, text, address, port),
     onArrival: (listener) => connections.arrivalListeners.push(listener),
+    onRequest: (takes) => connections.takers.push(takes),
     knows: (isKnown) => connections.knowers.push(isKnown),
     onSendError: (listener) => connections.sendErrorListeners.push(listener),
     every: (milliseconds, run) => connections.every(log, milliseconds, run),

@@ -105,6 +105,7 @@ export function createEdge(
     sendRaw: (_socket: ListenSocket, text: string, address: string, port: number) =>
       void raw.push({ text, address, port }),
     onArrival: (listener: (message: SipMessage | null, flow: Flow) => void) => void arrivals.push(listener),
+    onRequest() {},
     knows() {},
     onSendError: (listener: (flow: Flow, code: string) => void) => void errors.push(listener),
     every(milliseconds: number, run: () => void) {

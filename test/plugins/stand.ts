@@ -111,6 +111,7 @@ export function createStand(options: { seed?: number; directory?: string } = {})
       exportsOf: (name: string) => exported.get(name),
       every: (_milliseconds: number, run: () => void) => void everies.push(run),
       onArrival() {},
+      onRequest() {},
       onSendError() {},
     }) as unknown as PluginHost
 

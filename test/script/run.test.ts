@@ -365,6 +365,24 @@ export default definePlugin({ name: 'listener', summary: 'Listens.', setup(host)
     await router.pass(5000)
     expect(router.lines().filter((line) => line.startsWith('info: tick'))).toHaveLength(2)
   })
+
+  test('who takes a request answers for it: the script never sees it, nor if that throws', async () => {
+    writeFileSync(
+      join(directory, 'taker.ts'),
+      `import { definePlugin } from 'viaduct/plugin'
+export default definePlugin({ name: 'taker', summary: 'Takes.', setup(host) {
+  host.onRequest((request) => { if (request.method === 'INFO') throw new Error('cannot') ; return false })
+  host.onRequest((request, flow) => {
+    return request.method === 'OPTIONS' && host.proxy.stateless.reply(request, flow, 403, 'Taken')
+  })
+  return {}
+} })`,
+    )
+    const router = await start('loadmodule "./taker.ts"\nrequest_route { sl_send_reply("200", "OK"); }')
+    for (const method of ['MESSAGE', 'OPTIONS', 'INFO']) await router.handle(request({ method }))
+    expect(statuses(router)).toEqual(['SIP/2.0 200 OK', 'SIP/2.0 403 Taken'])
+    expect(router.lines()).toContainEqual(expect.stringContaining('a module that answers for requests threw'))
+  })
 })
 
 describe('another version of the script', () => {
