@@ -81,6 +81,7 @@ function compileParsed(
   const globals = resolveGlobals(items, host, report)
   const flags = resolveFlags(items, report)
   const blocks = items.filter((item) => item.type === 'route')
+  const parametersSet = new Set<string>()
   const resolver: Resolver = {
     host,
     symbols: createSymbols(host.core, modules),
@@ -88,12 +89,17 @@ function compileParsed(
     report,
     known: host.knownModules?.() ?? [],
     absent: absentModules(file.modules, declarations),
+    parametersSet,
     flags,
     routes: namesOfRoutes(blocks),
     used: new Set(),
     routeKind: null,
   }
   const parameters = resolveParameters(items, modules, file.modules, file.defines, resolver)
+  for (const { module, name, value } of parameters) {
+    if (value === '') parametersSet.delete(`${module}.${name}`)
+    else parametersSet.add(`${module}.${name}`)
+  }
   const routes = resolveRoutes(blocks, resolver)
   const settings = {
     globals,

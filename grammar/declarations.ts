@@ -100,10 +100,16 @@ export interface FunctionDeclaration {
   /** Each return code and its meaning. */
   readonly returns: Readonly<Record<string, string>>
   /** The implementation may return a promise; routes that can reach it become async. */
-  readonly waits?: boolean
+  readonly waits?: boolean | WaitsIfSet
   /** Further names: `sl_reply` for `sl_send_reply`. */
   readonly aliases?: readonly string[]
   readonly doc: string
+}
+
+/** The function waits only if the script sets that parameter, to anything but ''; for everybody else routes stay as they are. */
+export interface WaitsIfSet {
+  readonly module: string
+  readonly param: string
 }
 
 export interface VariableDeclaration {

@@ -57,7 +57,7 @@ export function functionCall(operands: Operands, call: ResolvedCall): string {
   const checks: string[] = []
   const args = call.args.map((argument) => argumentCode(operands, argument, checks))
   const invocation = `f${call.reference}(${['c', ...args].join(', ')})`
-  const result = call.declaration.waits === true ? awaited(operands, invocation) : invocation
+  const result = call.waits ? awaited(operands, invocation) : invocation
   return checks.length === 0 ? result : `${checks.join(' || ')} ? -1 : ${result}`
 }
 

@@ -44,7 +44,7 @@ function findCalls(route: ResolvedRoute, routes: readonly ResolvedRoute[]): Call
   let waits = false
   const targets = new Set<number>()
   visit(route.body, (node) => {
-    if (isOperation(node, 'call')) waits ||= node.declaration.waits === true
+    if (isOperation(node, 'call')) waits ||= node.waits
     if (isOperation(node, 'route')) {
       for (const [index, other] of routes.entries()) {
         const isTarget = typeof node.target === 'string' ? other.name === node.target : true

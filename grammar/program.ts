@@ -116,6 +116,8 @@ export interface FunctionReference {
   /** '' for the core's. */
   readonly module: string
   readonly name: string
+  /** It may give a promise, as this script is; absent if not. */
+  readonly waits?: true
 }
 
 export interface VariableReference {

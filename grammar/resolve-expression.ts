@@ -1,4 +1,5 @@
 import type { Binary, Call, Condition, Expression } from './ast.ts'
+import type { FunctionDeclaration } from './declarations.ts'
 import { blockNames, compilePattern, constantText, resolveArgument, useRoute } from './resolve-argument.ts'
 import { didYouMean, resolveTarget, resolveVariable, writtenText } from './resolve-variable.ts'
 import {
@@ -72,14 +73,20 @@ export function resolveCall(resolver: Resolver, call: Call): ResolvedCall | Reso
       ? []
       : [resolveArgument(resolver, declaration, argument, resolveExpression)]
   })
+  const waits = mayWait(resolver, symbol.declaration)
   return {
     op: 'call',
-    reference: resolver.tables.functionNumber(symbol),
+    reference: resolver.tables.functionNumber(symbol, waits),
     declaration: symbol.declaration,
+    waits,
     args: resolved,
     span: call.span,
     text: `${call.name}()`,
   }
+}
+
+function mayWait({ parametersSet }: Resolver, { waits = false }: FunctionDeclaration): boolean {
+  return typeof waits === 'boolean' ? waits : parametersSet.has(`${waits.module}.${waits.param}`)
 }
 
 export function resolveAssignment(

@@ -141,6 +141,8 @@ export interface ResolvedCall {
   /** Index into Program.functions. */
   readonly reference: number
   readonly declaration: FunctionDeclaration
+  /** It may give a promise, as this script is. */
+  readonly waits: boolean
   readonly args: readonly ResolvedArgument[]
   readonly span: Span
   readonly text: string

@@ -14,6 +14,8 @@ export interface Resolver {
   readonly known: readonly ModuleDeclaration[]
   /** Modules that the script loads and nobody serves: unknown ones, and those without effect. */
   readonly absent: readonly string[]
+  /** Parameters of modules that the script sets, to anything but '': `module.name`. */
+  readonly parametersSet: ReadonlySet<string>
   /** `flags NAME:5` of the script. */
   readonly flags: ReadonlyMap<string, number>
   /** Names of routes by kind; '' for the unnamed one. */

@@ -22,10 +22,11 @@ export class Tables {
   readonly #made = new Map<(text: string) => unknown, Map<string, unknown>>()
   readonly #placeNumbers = new Map<string, number>()
 
-  functionNumber(symbol: FunctionSymbol): number {
+  functionNumber(symbol: FunctionSymbol, waits: boolean): number {
     return numberOf(this.#functionNumbers, `${symbol.module} ${symbol.name}`, this.functions, () => ({
       module: symbol.module,
       name: symbol.name,
+      ...(waits && { waits }),
     }))
   }
 

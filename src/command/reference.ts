@@ -6,6 +6,7 @@ import type {
   ParamDeclaration,
   TransformationDeclaration,
   VariableDeclaration,
+  WaitsIfSet,
 } from '../../grammar/declarations.ts'
 import { diagnosticCodes } from '../../grammar/diagnostic-codes.ts'
 import type { PluginDefinition, RpcDeclaration } from '../plugin/plugin.ts'
@@ -128,7 +129,7 @@ function functionsSection(functions: Readonly<Record<string, FunctionDeclaration
     const facts = [`Routes: ${declaration.in.join(', ')}.`]
     if (declaration.aliases?.length)
       facts.push(`Also: ${declaration.aliases.map((alias) => `\`${alias}\``).join(', ')}.`)
-    if (declaration.waits) facts.push('Waits: the message is suspended meanwhile, the router is not.')
+    if (declaration.waits) facts.push(whenItWaits(declaration.waits))
     parts.push(facts.join(' '))
     const args = (declaration.args ?? []).map(
       ({ name: argument, type, optional, doc }) =>
@@ -142,6 +143,11 @@ function functionsSection(functions: Readonly<Record<string, FunctionDeclaration
     if (codes.length > 0) parts.push(['| returns | when |', '| --- | --- |', ...codes].join('\n'))
   }
   return parts.join('\n\n')
+}
+
+function whenItWaits(waits: true | WaitsIfSet): string {
+  const condition = waits === true ? '' : ` if \`${waits.param}\` of module ${waits.module} is set`
+  return `Waits${condition}: the message is suspended meanwhile, the router is not.`
 }
 
 function variablesSection(variables: Readonly<Record<string, VariableDeclaration>>): string {

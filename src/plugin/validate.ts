@@ -167,7 +167,16 @@ function checkFunction(at: string, member: Member, problems: string[]): void {
       }
     }
   }
+  checkWaits(at, member['waits'], problems)
   checkArguments(at, member['args'], problems)
+}
+
+function checkWaits(at: string, waits: unknown, problems: string[]): void {
+  if (waits === undefined || typeof waits === 'boolean') return
+  const names = isMember(waits) ? [waits['module'], waits['param']] : []
+  if (names.length === 0 || names.some((name) => typeof name !== 'string')) {
+    problems.push(`${at}: waits must be true, or { module, param }: if that parameter is set`)
+  }
 }
 
 function checkArguments(at: string, args: unknown, problems: string[]): void {

@@ -26,7 +26,7 @@ export function createLinkage(
 }
 
 function bindFunction(reference: FunctionReference, plugins: Map<string, RunningPlugin>): ScriptFunction {
-  const { module, name } = reference
+  const { module, name, waits } = reference
   if (module === '') {
     const declared = coreFunctions[name]
     if (!declared) throw new Error(`the program calls ${name}, which the core does not have`)
@@ -36,7 +36,6 @@ function bindFunction(reference: FunctionReference, plugins: Map<string, Running
   const functions = (plugin?.instance.functions ?? {}) as Record<string, ScriptFunction>
   const implementation = functions[name]
   if (!implementation) throw new Error(`the program calls ${name} of module ${module}, which is not there`)
-  const waits = plugin?.definition.functions?.[name]?.waits === true
   return waits ? unlessAbandoned(implementation) : implementation
 }
 

@@ -182,6 +182,35 @@ describe('places', () => {
   })
 })
 
+describe('functions that wait if a parameter is set', () => {
+  const routes = `request_route { if (rc_if(1)) route(R); xlog("b $rc"); } route[R] { rc_if(7); xlog("a $rc"); }
+    failure_route[F] { xlog("sync"); }`
+  const set = (value: string) => `modparam("pv", "varset", "${value}")\n`
+
+  test.each([
+    ['it is not', ''],
+    ['it is empty', set('')],
+    ['it is emptied again', set('a=i:1') + set('')],
+  ])('%s: the code is as if they never waited', (_, params) => {
+    const program = compileRight(preamble + params + routes)
+    const plain = compileRight(preamble + params + routes.replaceAll('rc_if', 'rc'))
+    expect(program.code.replaceAll('rc_if', 'rc')).toBe(plain.code)
+    expect(program.code).not.toMatch(/async|await/)
+    expect(program.functions).toContainEqual({ module: 'test', name: 'rc_if' })
+  })
+
+  test('it is: only the routes that call them are async', async () => {
+    const program = compileRight(preamble + set('a=i:1') + routes)
+    expect(program.routes.map(({ isAsync }) => isAsync)).toEqual([true, true, false])
+    expect(program.functions).toContainEqual({ module: 'test', name: 'rc_if', waits: true })
+    const waiting = compileRight(preamble + set('a=i:1') + routes.replaceAll('rc_if', 'wait_rc'))
+    expect(program.code.replaceAll('rc_if', 'wait_rc')).toBe(waiting.code)
+    const context = newContext(program)
+    await link(program).route('request', '')?.(context)
+    expect(context.log).toEqual(['a 7', 'b 1'])
+  })
+})
+
 describe('routes that wait', () => {
   const script = `${preamble}
     request_route { xlog("a"); route(W); xlog("b $rc"); if (wait_rc(-1)) { ; } else { xlog("c $rc"); } route("W" + $var(none)); }

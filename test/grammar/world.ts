@@ -168,6 +168,14 @@ export const modules: readonly ModuleDeclaration[] = [
       /** Answers with what it is given. */
       rc: { in: anyRoute, args: [{ name: 'rc', type: 'int', doc }], returns: rc, doc },
       wait_rc: { in: anyRoute, args: [{ name: 'rc', type: 'int', doc }], returns: rc, waits: true, doc },
+      /** As rc(), and as wait_rc() if pv's varset is set. */
+      rc_if: {
+        in: anyRoute,
+        args: [{ name: 'rc', type: 'int', doc }],
+        returns: rc,
+        waits: { module: 'pv', param: 'varset' },
+        doc,
+      },
       throws: { in: anyRoute, returns: rc, doc },
       set: {
         in: anyRoute,
@@ -246,6 +254,7 @@ const functions: Readonly<
     pattern.test(context.headers.get('body') ?? 'hello world') ? 1 : -1,
   rc: (_, value: number) => value,
   wait_rc: (_, value: number) => (value === 7 ? value : Promise.resolve(value)),
+  rc_if: (_, value: number) => (value === 7 ? Promise.resolve(value) : value),
   throws: () => {
     throw new Error('thrown')
   },

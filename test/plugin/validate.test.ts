@@ -60,6 +60,13 @@ describe('a declaration', () => {
     ],
     ['a function that may stand nowhere', 'functions', f({ in: [] }), 'in must list'],
     ['an unknown kind of route', 'functions', f({ in: ['reqest'] }), 'no kind of route "reqest"'],
+    ['a wait for nothing that is known', 'functions', f({ waits: 'usrloc.store' }), 'waits must be true, or'],
+    [
+      'a wait without its parameter',
+      'functions',
+      f({ waits: { module: 'usrloc' } }),
+      'waits must be true, or',
+    ],
     ['no return codes', 'functions', f({ returns: undefined }), 'returns must say'],
     [
       'an argument of unknown type',
