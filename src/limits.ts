@@ -166,6 +166,31 @@ export const limits = {
   /** Milliseconds that closing a link waits for what is under way. */
   redisCloseMilliseconds: 1_000,
 
+  /** Edges of one location that are remembered, dead ones too. */
+  edgesMax: 256,
+  /** Milliseconds between two heartbeats of an edge, and how many of them are missed before it is dead. */
+  edgeHeartbeatMilliseconds: 1_000,
+  edgeHeartbeatsMissedMax: 3,
+  /** Milliseconds of silence after which an edge is forgotten. */
+  edgeForgottenMilliseconds: 86_400_000,
+  /** Addresses-of-record of which an edge remembers what others have, or that they have nothing. */
+  edgeRememberedMax: 100_000,
+  /** Milliseconds for which what must not be remembered can be read by who has asked. */
+  edgeMomentMilliseconds: 50,
+  /** Addresses-of-record whose changes wait for Redis; beyond it all that is owned is told again. */
+  edgeUntoldMax: 50_000,
+  /** Removals that an edge remembers, for a Redis that has lost its data. */
+  edgeTombstonesMax: 20_000,
+  /** Addresses-of-record that are told at once while much is to be told, and the pause in between in milliseconds. */
+  edgeToldAtOnceMax: 200,
+  edgeTellingPauseMilliseconds: 20,
+  /** Bindings of one address-of-record in the directory, those of all edges; and what was removed of it. */
+  edgeBindingsPerAorMax: 128,
+  edgeTombstonesPerAorMax: 32,
+  /** Milliseconds after which the directory forgets what never expires, unless it is told again; and how often that is. */
+  edgePermanentMilliseconds: 86_400_000,
+  edgeRetellingMilliseconds: 28_800_000,
+
   /** Worker threads of one router; `children=` is bounded by the processors besides. */
   workersMax: 64,
   /** Octets that may be on their way from one worker to another: some thousand datagrams. A power of two. */

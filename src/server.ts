@@ -8,6 +8,7 @@ import { advertised, listenRequests } from './listen.ts'
 import { type Prefix, parsePrefix } from './location/prefix.ts'
 import { Overload, type OverloadOptions } from './overload/overload.ts'
 import { createProxy } from './proxy/core.ts'
+import { type OpenRedis, RedisLinks } from './redis/redis-links.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { Log } from './runtime/log.ts'
 import { createMetrics, type Metrics } from './runtime/metrics.ts'
@@ -40,6 +41,8 @@ export interface ServerOptions {
   readonly store: Store | (() => Promise<Store>)
   /** Memory that several workers of one router share; its own if absent. */
   readonly regions?: OpenRegion
+  /** What tests have instead of Redis; they close it. */
+  readonly openRedis?: OpenRedis
   /** Instead of what the script says. */
   readonly listen?: readonly ListenRequest[]
   readonly defines?: ReadonlyMap<string, string>
@@ -189,6 +192,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       ...(transport.identifyBy && { identifyBy: transport.identifyBy.bind(transport) }),
       ...(worker && { branchKey: worker.secret }),
     })
+    const links = new RedisLinks({ clock, random, log, metrics })
+    opened.push(() => links.close())
     const engine = await createEngine(loaded, {
       clock,
       random,
@@ -200,6 +205,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       openTable: store.open,
       openRegion: options.regions ?? privateRegions(),
       openDatabase: createOpenDatabase((path) => resolve(dirname(options.script.path), path), log),
+      openRedis: options.openRedis ?? links.open,
       sendRaw: send,
       workers,
     })

@@ -1,5 +1,6 @@
 import type { OpenDatabase } from '../database/database.ts'
 import type { ProxyCore } from '../proxy/proxy.ts'
+import type { OpenRedis } from '../redis/redis-links.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
@@ -34,6 +35,11 @@ export interface PluginHost {
   readonly workers: Workers
   /** By URL, as Kamailio's db_url says it. Rejects with an Error that says what is wrong. */
   readonly openDatabase: OpenDatabase
+  /**
+   * By URL: redis://host:6379/0. One link for all who name the same, which the router closes; it may be down. Throws an Error
+   * that says what is wrong with the URL.
+   */
+  readonly openRedis: OpenRedis
   /** The file a relative path in a parameter means: seen from the script's directory. */
   resolvePath(path: string): string
   /** Globals of the script by name, defaults filled in. */

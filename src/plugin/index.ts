@@ -15,6 +15,20 @@ export {
 } from '../../grammar/declarations.ts'
 export type { Pattern } from '../../grammar/program.ts'
 export { type Database, DatabaseError, type DatabaseValue, type Row } from '../database/database.ts'
+export {
+  isLikeToken,
+  isLikeToken,
+  mintToken,
+  mintToken,
+  readToken,
+  readToken,
+  type Token,
+  type TokenKind,
+  type TokenKind,
+} from '../edges/edge-token.ts'
+export type { Edges } from '../edges/edges.ts'
+export { type EdgeState, type Edges, type EdgesHost, openEdges } from '../edges/edges.ts'
+export { SharedBindings } from '../edges/shared-bindings.ts'
 export { limits } from '../limits.ts'
 export { type AorRules, aorOfUri, canonicalAor, canonicalName } from '../location/aor.ts'
 export {
@@ -61,6 +75,10 @@ export { markedAddress, recordRouteAddress } from '../proxy/record-route.ts'
 export { errorAnswer, relayErrors } from '../proxy/relay-error.ts'
 export { applyRoutePlan, planRoute, type RoutePlan } from '../proxy/route.ts'
 export { copyTarget, createTarget, type Target } from '../proxy/target.ts'
+export { pxOf } from '../redis/expiry.ts'
+export { keyOf } from '../redis/keys.ts'
+export type { Redis, RedisKey, RedisReply, RedisResult, Subscription } from '../redis/redis.ts'
+export { defineScript, type Script, textOf } from '../redis/script.ts'
 export type { Clock, Timer } from '../runtime/clock.ts'
 export { KeyedDigest } from '../runtime/keyed-digest.ts'
 export type { Log } from '../runtime/log.ts'

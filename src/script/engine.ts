@@ -5,6 +5,7 @@ import type { ScriptHost } from '../plugin/host.ts'
 import type { LoadedPlugin } from '../plugin/load.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
 import type { ProxyCore, ProxyHandlers } from '../proxy/proxy.ts'
+import type { OpenRedis } from '../redis/redis-links.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
@@ -75,6 +76,8 @@ export interface EngineServices {
   readonly openTable: OpenTable
   readonly openRegion: OpenRegion
   readonly openDatabase: OpenDatabase
+  /** Absent: there is none. */
+  readonly openRedis?: OpenRedis
   /** A router that is one worker if absent. */
   readonly workers?: Workers
   /** Octets that are no SIP message, or a message that is complete already. */

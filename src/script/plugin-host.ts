@@ -3,6 +3,7 @@ import type { DebugLevel, PluginHost, ScriptHost } from '../plugin/host.ts'
 import { levelOfDebug } from '../plugin/log-level.ts'
 import type { Timer } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
+import { redactText } from '../runtime/redact.ts'
 import type { SipMessage } from '../sip/message.ts'
 import type { Flow } from '../transport/socket.ts'
 import { oneWorker } from '../worker/workers.ts'
@@ -141,6 +142,7 @@ export function createPluginHost(
     openRegion: services.openRegion,
     workers: services.workers ?? oneWorker,
     openDatabase: services.openDatabase,
+    openRedis: services.openRedis ?? noRedis,
     resolvePath: (path) => resolve(dirname(loaded.path), path),
     global: (parameter) => surroundings.loaded.global(parameter),
     globals: meaningfulGlobals,
@@ -155,6 +157,10 @@ export function createPluginHost(
     onSendError: (listener) => connections.sendErrorListeners.push(listener),
     every: (milliseconds, run) => connections.every(log, milliseconds, run),
   }
+}
+
+function noRedis(url: string): never {
+  throw new Error(`there is no Redis here: ${redactText(url)}`)
 }
 
 /** `group.name`, and `group[1].name` for an instance. */
