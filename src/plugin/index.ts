@@ -15,18 +15,7 @@ export {
 } from '../../grammar/declarations.ts'
 export type { Pattern } from '../../grammar/program.ts'
 export { type Database, DatabaseError, type DatabaseValue, type Row } from '../database/database.ts'
-export {
-  isLikeToken,
-  isLikeToken,
-  mintToken,
-  mintToken,
-  readToken,
-  readToken,
-  type Token,
-  type TokenKind,
-  type TokenKind,
-} from '../edges/edge-token.ts'
-export type { Edges } from '../edges/edges.ts'
+export { isLikeToken, mintToken, readToken, type Token, type TokenKind } from '../edges/edge-token.ts'
 export { type EdgeState, type Edges, type EdgesHost, openEdges } from '../edges/edges.ts'
 export { SharedBindings } from '../edges/shared-bindings.ts'
 export { limits } from '../limits.ts'
