@@ -1,4 +1,4 @@
-import type { AorRules, FlowTable, Location } from '../../src/plugin/index.ts'
+import type { AorRules, Edges, FlowTable, Location } from '../../src/plugin/index.ts'
 
 /** What the modules that read and write bindings get from usrloc: `host.exportsOf<UsrlocExports>('usrloc')`. */
 export interface UsrlocExports {
@@ -10,6 +10,8 @@ export interface UsrlocExports {
   readonly flows: FlowTable
   /** use_domain of the table; the registrar adds its own rules. */
   readonly aorRules: AorRules
+  /** The edges that share its tables; null without `store`. */
+  readonly edges: Edges | null
   /** A name for a new binding of this address-of-record. */
   newRuid(aor: string): string
   /** matching_mode. */
@@ -25,7 +27,20 @@ export interface UsrlocExports {
 /** 0 by contact URI; 1 also by Call-ID; 2 also by Path; 3 by Call-ID alone. */
 export type MatchingMode = 0 | 1 | 2 | 3
 
+/** For the declaration of functions that look at bindings: where other edges have some, these are asked for first. */
+export const waitsIfShared = { module: 'usrloc', param: 'store' } as const
+
+/**
+ * Goes on once it is known what other edges have (Location.fetch), at once if it is. `isKnown` is false if nobody could
+ * say: then there is what this edge has itself.
+ */
+export function onceAsked<R>(asked: Promise<boolean> | null, goOn: (isKnown: boolean) => R): R | Promise<R> {
+  return asked === null ? goOn(true) : asked.then(goOn)
+}
+
 /** `$ulc(profile=>attribute)` reads these, by profile name, from the message's notes under this key. */
 export const ulcNote = 'registrar.ulc'
 
+export { aimAtBinding, mayReceive, skipOwnHop, uriOfHop } from './aim.ts'
+export { aimAtEdge } from './edge-route.ts'
 export { type UlcRecord, ulcAttribute, ulcAttributes, ulcRecord } from './ulc-record.ts'

@@ -10,6 +10,7 @@ import {
 } from '../../src/plugin/index.ts'
 import { choiceOf, type DatabaseChoice } from './database.ts'
 import { durability } from './durability.ts'
+import { noEdges, serveEdges } from './edge-service.ts'
 import { type MatchingMode, type UsrlocExports, ulcNote } from './exports.ts'
 import { hasBinding } from './known.ts'
 import { locationCommands } from './rpc.ts'
@@ -196,11 +197,25 @@ export default definePlugin({
     'ul.flush': { doc: 'Waits until all that was written is on the disk.' },
     'ul.db_users': { doc: 'How many addresses-of-record have bindings.', params: tableAnd() },
     'ul.db_contacts': { doc: 'How many bindings there are.', params: tableAnd() },
+    'edges.drain': {
+      doc:
+        'Empties this edge of a location that several share: devices that are not its own are sent elsewhere. Says how ' +
+        'many bindings are left, and how many of them hang on flows.',
+      params: [
+        { name: 'state', optional: true, doc: '`on`, which is meant if it is absent, `off`, or `status`.' },
+      ],
+    },
+    'edges.list': { doc: 'The edges of the location, and which of them live.' },
   },
   metrics: {
     viaduct_location_bindings: { doc: 'Bindings in all tables.' },
     viaduct_location_aors: { doc: 'Addresses-of-record with bindings.' },
     viaduct_location_flows: { doc: 'Flows that bindings hang on.' },
+    viaduct_edges_relayed_total: {
+      doc: 'Requests of other edges for bindings of this one, and those in their dialogs; by kind of token.',
+    },
+    viaduct_edges_refused_total: { doc: 'Requests with a token of the edges that were refused; by status.' },
+    viaduct_edges_drained_total: { doc: 'REGISTERs that were sent elsewhere while this edge is emptied.' },
     viaduct_location_changes_total: { doc: 'Bindings added, updated, removed, expired, undone; by origin.' },
   },
 
@@ -244,6 +259,7 @@ export default definePlugin({
       },
       flows,
       aorRules,
+      edges: null,
       newRuid: (aor) => locations.newRuid(aor),
       matchingMode: matchingMode(params.matching_mode),
       cseqDelay: params.cseq_delay * 1000,
@@ -272,7 +288,10 @@ export default definePlugin({
       functions: {},
       variables: {},
       exports: usrloc,
-      rpc: locationCommands(usrloc, host, { hashSize: params.hash_size }),
+      rpc: {
+        ...locationCommands(usrloc, host, { hashSize: params.hash_size }),
+        ...(usrloc.edges === null ? noEdges : serveEdges(host, usrloc.edges, usrloc)),
+      },
       async close() {
         for (const stop of unsubscribe) stop()
         locations.note()

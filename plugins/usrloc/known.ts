@@ -31,7 +31,7 @@ export function hasBinding(
   return false
 }
 
-function isFrom({ flow, received, contact }: Binding, address: string): boolean {
+export function isFrom({ flow, received, contact }: Binding, address: string): boolean {
   if (flow !== null) return flow.flow.address === address
   const uri = parseUri(received || contact)
   return uri !== null && hostWithoutBrackets(uri.host) === address
