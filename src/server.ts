@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { compiler } from '../grammar/compile.ts'
 import type { Diagnostic } from '../grammar/diagnostics.ts'
 import { createOpenDatabase } from './database/index.ts'
+import type { OpenSharedLocations } from './edges/shared-locations.ts'
 import { Intake } from './intake.ts'
 import { limits } from './limits.ts'
 import { advertised, listenRequests } from './listen.ts'
@@ -43,6 +44,8 @@ export interface ServerOptions {
   readonly regions?: OpenRegion
   /** What tests have instead of Redis; they close it. */
   readonly openRedis?: OpenRedis
+  /** What several simulated routers share instead (testing/shared-location.ts). */
+  readonly openSharedLocations?: OpenSharedLocations
   /** Instead of what the script says. */
   readonly listen?: readonly ListenRequest[]
   readonly defines?: ReadonlyMap<string, string>
@@ -206,6 +209,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       openRegion: options.regions ?? privateRegions(),
       openDatabase: createOpenDatabase((path) => resolve(dirname(options.script.path), path), log),
       openRedis: options.openRedis ?? links.open,
+      ...(options.openSharedLocations && { openSharedLocations: options.openSharedLocations }),
       sendRaw: send,
       workers,
     })

@@ -1,4 +1,5 @@
 import type { OpenDatabase } from '../database/database.ts'
+import type { OpenSharedLocations } from '../edges/shared-locations.ts'
 import type { ProxyCore } from '../proxy/proxy.ts'
 import type { OpenRedis } from '../redis/redis-links.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -40,6 +41,8 @@ export interface PluginHost {
    * that says what is wrong with the URL.
    */
   readonly openRedis: OpenRedis
+  /** What this router shares with other edges of its location; over openRedis(). Whoever opens it closes it. */
+  readonly openSharedLocations: OpenSharedLocations
   /** The file a relative path in a parameter means: seen from the script's directory. */
   resolvePath(path: string): string
   /** Globals of the script by name, defaults filled in. */

@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../../grammar/diagnostics.ts'
 import type { Compiler, Program } from '../../grammar/program.ts'
 import type { OpenDatabase } from '../database/database.ts'
+import type { OpenSharedLocations } from '../edges/shared-locations.ts'
 import type { ScriptHost } from '../plugin/host.ts'
 import type { LoadedPlugin } from '../plugin/load.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
@@ -78,6 +79,8 @@ export interface EngineServices {
   readonly openDatabase: OpenDatabase
   /** Absent: there is none. */
   readonly openRedis?: OpenRedis
+  /** Absent: over openRedis(). */
+  readonly openSharedLocations?: OpenSharedLocations
   /** A router that is one worker if absent. */
   readonly workers?: Workers
   /** Octets that are no SIP message, or a message that is complete already. */

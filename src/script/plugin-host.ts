@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path'
+import { openSharedLocations } from '../edges/shared-locations.ts'
 import type { DebugLevel, PluginHost, ScriptHost } from '../plugin/host.ts'
 import { levelOfDebug } from '../plugin/log-level.ts'
 import type { Timer } from '../runtime/clock.ts'
@@ -129,6 +130,8 @@ export function createPluginHost(
 ): PluginHost {
   const { services, loaded } = surroundings
   const log = services.log.child({ module: name })
+  const openRedis = services.openRedis ?? noRedis
+  const workers = services.workers ?? oneWorker
   return {
     clock: services.clock,
     random: services.random,
@@ -140,9 +143,12 @@ export function createPluginHost(
     script,
     openTable: services.openTable,
     openRegion: services.openRegion,
-    workers: services.workers ?? oneWorker,
+    workers,
     openDatabase: services.openDatabase,
-    openRedis: services.openRedis ?? noRedis,
+    openRedis,
+    openSharedLocations:
+      services.openSharedLocations ??
+      ((url, options) => openSharedLocations(openRedis(url), { ...services, log, workers }, options)),
     resolvePath: (path) => resolve(dirname(loaded.path), path),
     global: (parameter) => surroundings.loaded.global(parameter),
     globals: meaningfulGlobals,
