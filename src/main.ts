@@ -105,7 +105,7 @@ program
 program
   .command('ctl')
   .description('asks a router that runs; without a method: what can be asked')
-  .argument('[method]', 'such as ul.lookup')
+  .argument('[method]', 'such as ul.lookup; drain and edges are short for edges.drain and edges.list')
   .argument('[params...]', 'values in their order, or name=value; -- before one that begins with -')
   .option(
     '--socket <path>',

@@ -32,7 +32,8 @@ export async function ctl(
   const path = options.socket ?? join(options.data, controlSocketName)
   try {
     const socket = await dial(path)
-    const request = { jsonrpc: '2.0', method: method ?? 'viaduct.methods', params: paramsOf(words), id: 1 }
+    const asked = method === undefined ? 'viaduct.methods' : methodOf(method)
+    const request = { jsonrpc: '2.0', method: asked, params: paramsOf(words), id: 1 }
     socket.end(`${JSON.stringify(request)}\n`)
     if (method === undefined && options.json !== true) return await showMethods(socket)
     return await show(socket, options.json === true)
@@ -41,6 +42,16 @@ export async function ctl(
     return unreachable
   }
 }
+
+/** What operators ask for by one word: `viaduct ctl drain`, `viaduct ctl edges`. */
+export function methodOf(word: string): string {
+  return shortNames.get(word) ?? word
+}
+
+const shortNames: ReadonlyMap<string, string> = new Map([
+  ['drain', 'edges.drain'],
+  ['edges', 'edges.list'],
+])
 
 /** All `name=value`: by name; else in their order. `s:` and `i:` before a value are kamcmd's, and taken off. */
 export function paramsOf(words: readonly string[]): string[] | Record<string, string> {

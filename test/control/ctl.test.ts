@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { paramsOf } from '../../src/command/ctl.ts'
+import { methodOf, paramsOf } from '../../src/command/ctl.ts'
 import { AnswerLines, answerText, shownSafely } from '../../src/command/ctl-text.ts'
 import { isReplyName } from '../../src/control/fifo.ts'
 
@@ -24,7 +24,23 @@ test.each([
   expect(paramsOf(words)).toEqual(expected)
 })
 
+test.each([
+  ['drain', 'edges.drain'],
+  ['edges', 'edges.list'],
+  ['ul.dump', 'ul.dump'],
+  ['', ''],
+])('the word %s asks for %s', (word, method) => {
+  expect(methodOf(word)).toBe(method)
+})
+
 describe('an answer for people', () => {
+  test('how far a drain is', () => {
+    const answer = { edge: 'a', uri: 'sip:192.0.2.1:5060', draining: 'yes', bindings: 12, flows: 3 }
+    expect(answerText(answer)).toBe(
+      'edge: a\nuri: sip:192.0.2.1:5060\ndraining: yes\nbindings: 12\nflows: 3\n',
+    )
+  })
+
   test.each([
     ['a value', 'x', 'x\n'],
     ['names', { a: 1, b: 'c' }, 'a: 1\nb: c\n'],
