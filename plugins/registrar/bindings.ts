@@ -20,6 +20,13 @@ export function subjectUri(context: RouteContext): string {
   return context.message.method === 'REGISTER' ? (context.message.to?.uri ?? '') : context.target.uri
 }
 
+/** What other edges have of the address-of-record that a URI means: Location.fetch(). Null if there is nobody to ask. */
+export function ask({ settings }: Registrar, location: Location, uri: string): Promise<boolean> | null {
+  if (!location.isShared) return null
+  const aor = canonicalAor(uri, settings.aorRules)
+  return aor === null ? null : location.fetch(aor)
+}
+
 /** `action` 1: what is found goes to $xavp(<xavp_rcd>). */
 export function isRegistered(
   { host, settings }: Registrar,
@@ -64,13 +71,13 @@ export function unregister(
   uri: string,
   ruid: string | undefined,
 ): number {
+  const aor = canonicalAor(uri, settings.aorRules)
   if (ruid !== undefined && ruid !== '') {
-    const binding = location.byRuid(ruid)
+    const binding = location.byRuid(ruid) ?? (aor === null ? undefined : othersBinding(location, aor, ruid))
     if (binding === undefined) return -2
     location.applyUnwatched([{ before: binding, after: null }])
     return 1
   }
-  const aor = canonicalAor(uri, settings.aorRules)
   if (aor === null) return -1
   const bindings = location.of(aor)
   if (bindings.length > 0) {
@@ -78,6 +85,10 @@ export function unregister(
     host.log.debug({ aor, bindings: bindings.length }, 'unregistered by the script')
   }
   return 1
+}
+
+function othersBinding(location: Location, aor: string, ruid: string): Binding | undefined {
+  return location.isShared ? location.of(aor).find((binding) => binding.ruid === ruid) : undefined
 }
 
 export function fetchContacts(

@@ -3,12 +3,12 @@ import {
   flat,
   HeaderId,
   limits,
-  parseNameAddrs,
   parseUri,
   type SipMessage,
   splitValues,
   uriParam,
 } from '../../src/plugin/index.ts'
+import { uriOfHop } from '../usrloc/exports.ts'
 import { type Refusal, refusals } from './refusal.ts'
 import type { RegistrarSettings } from './settings.ts'
 
@@ -85,11 +85,6 @@ function isOutboundHop(hop: string): boolean {
   const text = uriOfHop(hop)
   const uri = text === null ? null : parseUri(text)
   return uri !== null && uriParam(uri, 'ob') !== null
-}
-
-export function uriOfHop(hop: string): string | null {
-  const parsed = parseNameAddrs(hop, 1)?.[0]
-  return parsed === undefined || parseUri(parsed.uri) === null ? null : parsed.uri
 }
 
 /** Is this option tag listed in Supported or Require? */

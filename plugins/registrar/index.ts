@@ -7,8 +7,8 @@ import {
   type RouteContext,
 } from '../../src/plugin/index.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
-import { ulcAttribute, ulcAttributes } from '../usrloc/exports.ts'
-import { fetchContacts, isRegistered, profiles, subjectUri, unregister } from './bindings.ts'
+import { onceAsked, ulcAttribute, ulcAttributes, waitsIfShared } from '../usrloc/exports.ts'
+import { ask, fetchContacts, isRegistered, profiles, subjectUri, unregister } from './bindings.ts'
 import { delegate } from './delegation.ts'
 import type { RegistrarExports } from './exports.ts'
 import { lookup, lookupBranches, lookupToDestinationSet } from './lookup.ts'
@@ -34,8 +34,9 @@ const lookupReturns = {
   '-1': 'not registered',
   '-2': 'registered, but no binding takes this method; the Request-URI is untouched',
   '-3':
-    'cold: there are bindings, and none can be reached now (the NAT pinhole has closed, or an unproven flow has ' +
-    'had its share). Store the message or answer 480; scripts that know only Kamailio answer 404, as they should',
+    'cold: there are bindings, and none can be reached now (the NAT pinhole has closed, an unproven flow has had its ' +
+    'share, the edge that has it is gone), or nobody can say what other edges have. Store the message or answer 480; ' +
+    'scripts that know only Kamailio answer 404, as they should',
 }
 
 export default definePlugin({
@@ -53,7 +54,7 @@ export default definePlugin({
     max_contacts: {
       type: 'int',
       default: 0,
-      doc: `Most bindings per address-of-record; 0 stands for ${limits.bindingsPerAorMax}. More get 503.`,
+      doc: `Most bindings per address-of-record; 0 stands for ${limits.bindingsPerAorMax}. More get 503. Those of all edges count.`,
     },
     retry_after: { type: 'int', default: 0, unit: 's', doc: 'Retry-After of a 503; 0 for none.' },
     contact_max_size: { type: 'int', default: 512, unit: 'octets', doc: 'Longest contact or received URI.' },
@@ -168,6 +169,7 @@ export default definePlugin({
         },
         uri,
       ],
+      waits: waitsIfShared,
       returns: {
         '1': 'saved',
         '2': 'updated',
@@ -181,18 +183,21 @@ export default definePlugin({
     lookup: {
       in: ['request', 'failure'],
       args: [table, uri],
+      waits: waitsIfShared,
       returns: lookupReturns,
       doc: 'Sets the Request-URI to the registered contact; further ones become branches, in the order of q.',
     },
     lookup_branches: {
       in: ['request', 'failure'],
       args: [table],
+      waits: waitsIfShared,
       returns: lookupReturns,
       doc: 'lookup() for the Request-URI and for every branch that is an address-of-record of this router.',
     },
     lookup_to_dset: {
       in: ['request', 'failure'],
       args: [table, uri],
+      waits: waitsIfShared,
       returns: lookupReturns,
       doc: 'Adds all contacts as branches; the Request-URI stays.',
     },
@@ -216,6 +221,7 @@ export default definePlugin({
           doc: '1: what was found goes to xavp_rcd.',
         },
       ],
+      waits: waitsIfShared,
       returns: { '1': 'registered and reachable', '-1': 'not registered' },
       doc: 'Asks without changing anything. By default about the To URI of a REGISTER, else the Request-URI.',
     },
@@ -226,6 +232,7 @@ export default definePlugin({
         { name: 'uri', type: 'string', doc: 'The address-of-record.' },
         { name: 'ruid', type: 'string', optional: true, doc: 'Only the binding with this id.' },
       ],
+      waits: waitsIfShared,
       returns: { '1': 'removed, or nothing was there', '-1': 'no address-of-record', '-2': 'no such ruid' },
       doc: 'Removes bindings.',
     },
@@ -236,6 +243,7 @@ export default definePlugin({
         { name: 'uri', type: 'string', doc: 'The address-of-record.' },
         { name: 'profile', type: 'string', doc: 'Name under which $ulc reads them.' },
       ],
+      waits: waitsIfShared,
       returns: { '1': 'fetched', '-1': 'there are none' },
       doc: 'Fetches bindings for $ulc(profile=>attribute).',
     },
@@ -344,13 +352,19 @@ export default definePlugin({
         registered(context, name, of, match, action) {
           const uri = of || subjectUri(context)
           const table = usrloc.table(name)
-          const ask = () => isRegistered(registrar, context, table, uri, match ?? 0, action ?? 0)
-          return unlessUnavailable(ask, false) ? 1 : -1
+          const look = () => isRegistered(registrar, context, table, uri, match ?? 0, action ?? 0)
+          return onceAsked(ask(registrar, table, uri), () => (unlessUnavailable(look, false) ? 1 : -1))
         },
-        unregister: (_context, name, of, ruid) =>
-          unlessUnavailable(() => unregister(registrar, usrloc.table(name), of, ruid), -2),
-        reg_fetch_contacts: (context, name, of, profile) =>
-          unlessUnavailable(() => fetchContacts(registrar, context, usrloc.table(name), of, profile), -1),
+        unregister(_context, name, of, ruid) {
+          const table = usrloc.table(name)
+          const remove = () => unregister(registrar, table, of, ruid)
+          return onceAsked(ask(registrar, table, of), () => unlessUnavailable(remove, -2))
+        },
+        reg_fetch_contacts(context, name, of, profile) {
+          const table = usrloc.table(name)
+          const fetch = () => fetchContacts(registrar, context, table, of, profile)
+          return onceAsked(ask(registrar, table, of), () => unlessUnavailable(fetch, -1))
+        },
         reg_free_contacts(context, profile) {
           profiles(context).delete(profile)
           return 1

@@ -1,12 +1,10 @@
 import {
   type Binding,
-  budgetOf,
   canonicalAor,
   chooseBindings,
   createTarget,
   DatabaseError,
   inOrder,
-  type ListenSocket,
   type Location,
   limits,
   parseUri,
@@ -14,8 +12,9 @@ import {
   type Target,
   uriParam,
 } from '../../src/plugin/index.ts'
+import { aimAtBinding, aimAtEdge, mayReceive, onceAsked, skipOwnHop } from '../usrloc/exports.ts'
+import { ask } from './bindings.ts'
 import { withoutBrackets } from './contact-header.ts'
-import { uriOfHop } from './extensions.ts'
 import type { Registrar } from './registrar.ts'
 
 /**
@@ -32,16 +31,27 @@ const lookupResult = {
 
 export type LookupResult = (typeof lookupResult)[keyof typeof lookupResult]
 
-/** Octets that our own Via, `received` and `rport` add to a request on its way to an unproven flow. */
-const headroom = 192
-
+/** Where edges share the table, what the others have of the address-of-record is found out first; so do the others here. */
 export function lookup(
   registrar: Registrar,
   context: RouteContext,
   location: Location,
   uri: string | undefined,
+): LookupResult | Promise<LookupResult> {
+  if (!location.isShared) return lookupNow(registrar, context, location, uri, true)
+  return onceAsked(askFor(registrar, location, uri || context.target.uri), (isKnown) =>
+    lookupNow(registrar, context, location, uri, isKnown),
+  )
+}
+
+function lookupNow(
+  registrar: Registrar,
+  context: RouteContext,
+  location: Location,
+  uri: string | undefined,
+  isKnown: boolean,
 ): LookupResult {
-  const found = select(registrar, context, location, uri || context.target.uri)
+  const found = select(registrar, context, location, uri || context.target.uri, isKnown)
   if (typeof found === 'number') return found
   const [first] = found
   if (first === undefined) return lookupResult.notFound
@@ -57,11 +67,13 @@ export function lookupToDestinationSet(
   context: RouteContext,
   location: Location,
   uri: string | undefined,
-): LookupResult {
-  const found = select(registrar, context, location, uri || context.target.uri)
-  if (typeof found === 'number') return found
-  appendBranches(registrar, context, found, 0)
-  return lookupResult.found
+): LookupResult | Promise<LookupResult> {
+  return onceAsked(askFor(registrar, location, uri || context.target.uri), (isKnown) => {
+    const found = select(registrar, context, location, uri || context.target.uri, isKnown)
+    if (typeof found === 'number') return found
+    appendBranches(registrar, context, found, 0)
+    return lookupResult.found
+  })
 }
 
 /** lookup_branches(): lookup() for the Request-URI and for each branch that is an address-of-record of ours. */
@@ -69,13 +81,28 @@ export function lookupBranches(
   registrar: Registrar,
   context: RouteContext,
   location: Location,
-): LookupResult {
-  const before = context.branches.slice()
-  const result = lookup(registrar, context, location, undefined)
-  for (const branch of before) {
+): LookupResult | Promise<LookupResult> {
+  const { sockets } = registrar.host
+  const branches = context.branches.filter((branch) => {
     const uri = parseUri(branch.uri)
-    if (uri === null || !registrar.host.sockets.isMyself(uri.host, uri.port)) continue
-    const found = select(registrar, context, location, branch.uri)
+    return uri !== null && sockets.isMyself(uri.host, uri.port)
+  })
+  const asked = [context.target, ...branches].map(({ uri }) => askFor(registrar, location, uri))
+  // What a branch cannot know it goes without; what the Request-URI cannot know is the answer.
+  const all = asked.some((each) => each !== null) ? Promise.all(asked).then(([first]) => first ?? true) : null
+  return onceAsked(all, (isKnown) => lookupBranchesNow(registrar, context, location, branches, isKnown))
+}
+
+function lookupBranchesNow(
+  registrar: Registrar,
+  context: RouteContext,
+  location: Location,
+  branches: readonly Target[],
+  isKnown: boolean,
+): LookupResult {
+  const result = lookupNow(registrar, context, location, undefined, isKnown)
+  for (const branch of branches) {
+    const found = select(registrar, context, location, branch.uri, true)
     if (typeof found === 'number') continue
     const [first] = found
     if (first !== undefined) aim(registrar, context, branch, first)
@@ -89,12 +116,15 @@ function select(
   context: RouteContext,
   location: Location,
   uri: string,
+  isKnown: boolean,
 ): readonly Binding[] | LookupResult {
   const { host, settings } = registrar
   const bindings = bindingsOrNull(registrar, location, uri)
   if (bindings === null) return cold(context, uri, 'the database of the location table does not answer')
+  if (bindings.length === 0 && !isKnown)
+    return cold(context, uri, 'what other edges have cannot be found out now')
   const chosen = chooseBindings(bindings, host.clock.now())
-  if (chosen.isCold) return cold(context, uri, 'the pinhole of every binding has closed')
+  if (chosen.isCold) return cold(context, uri, 'every pinhole has closed, or the edge that has it is gone')
   if (chosen.bindings.length === 0) return lookupResult.notFound
   const allowed = settings.methodFiltering ? those(chosen.bindings, allows, context) : chosen.bindings
   if (allowed.length === 0) return lookupResult.methodNotAllowed
@@ -107,6 +137,15 @@ function select(
     )
   }
   return inOrder(affordable, settings.newestFirst)
+}
+
+/** A temporary GRUU of ours leads to its address-of-record; which edge gave any other one, nobody can say. */
+function askFor(registrar: Registrar, location: Location, uriText: string): Promise<boolean> | null {
+  if (!location.isShared || !registrar.settings.gruuEnabled) return ask(registrar, location, uriText)
+  const uri = parseUri(uriText)
+  if (uri === null || uri.params === '' || uriParam(uri, 'gr') !== '')
+    return ask(registrar, location, uriText)
+  return location.byRuid(uri.user ?? '') === undefined ? Promise.resolve(false) : null
 }
 
 type Test = (binding: Binding, context: RouteContext) => boolean
@@ -149,21 +188,6 @@ function allows(binding: Binding, { message }: RouteContext): boolean {
   return (binding.methods & message.methodMask) !== 0
 }
 
-function mayReceive({ flow }: Binding, context: RouteContext): boolean {
-  return flow === null || flow.proven || budgetOf(flow) >= requestBytes(context)
-}
-
-/**
- * Octets that the request will have when it leaves. Credentials that were consumed do not count: they are longer than
- * the rest of a short message, which would be cold for their sake.
- */
-function requestBytes({ message, edits }: RouteContext): number {
-  const { above, below, edits: changes, body } = edits.plan()
-  let bytes = message.bodyEnd + above.length + below.length + headroom
-  for (const { start, end, text } of changes) bytes += text.length - (end - start)
-  return body === null ? bytes : bytes + body.text.length - (message.bodyEnd - message.bodyStart)
-}
-
 function cold(context: RouteContext, uri: string, why: string): LookupResult {
   context.explain(`lookup ${uri}: cold`, why)
   return lookupResult.cold
@@ -186,47 +210,17 @@ function appendBranches(
   }
 }
 
-/** Kamailio's order for the next hop: Path, then received, then the contact itself. */
-function aim({ host, settings }: Registrar, context: RouteContext, target: Target, binding: Binding): void {
-  target.uri = binding.contact
-  target.path = binding.path
-  const firstHop = binding.path[0]
-  target.destinationUri = firstHop !== undefined ? uriOfHop(firstHop) : binding.received || null
-  if (settings.pathCheckLocal && firstHop !== undefined) skipOwnHop(target, host)
-  const socket = socketOf(binding, context, host)
-  if (socket !== null) target.socket = socket
-  target.q = binding.q
-  target.flags |= binding.branchFlags
-  target.ruid = binding.ruid
-  target.instance = binding.instance
-  target.userAgent = binding.userAgent
-  target.aor = binding.aor
-  aimAtFlow(target, binding, context)
-}
-
-/** Null if we do not listen there any more. Mostly it is the one that the request came in at. */
-function socketOf({ socket }: Binding, { flow }: RouteContext, host: Registrar['host']): ListenSocket | null {
-  if (socket === '') return null
-  return socket === flow.socket.label ? flow.socket : host.sockets.find(socket)
-}
-
-/** The exact flow, and how it may be treated: learning.md T5. */
-function aimAtFlow(target: Target, { flow, trust }: Binding, context: RouteContext): void {
-  target.flow = flow === null ? null : flow.flow
-  target.trust = flow === null || trust === 'operator' ? 'any' : flow.proven ? 'proven' : 'unproven'
-  target.bytesMax = 0
-  if (flow === null) return
-  target.socket = flow.flow.socket
-  if (target.trust !== 'unproven') return
-  target.bytesMax = Math.min(budgetOf(flow), requestBytes(context))
-  flow.bytesOut += target.bytesMax
-}
-
-/** path_check_local: a first hop that is ourselves is left out. */
-function skipOwnHop(target: Target, host: Registrar['host']): void {
-  const uri = target.destinationUri === null ? null : parseUri(target.destinationUri)
-  if (uri === null || !host.sockets.isMyself(uri.host, uri.port)) return
-  target.path = target.path.slice(1)
-  const next = target.path[0]
-  target.destinationUri = next === undefined ? null : uriOfHop(next)
+function aim(
+  { host, settings, usrloc }: Registrar,
+  context: RouteContext,
+  target: Target,
+  binding: Binding,
+): void {
+  const { elsewhere } = binding
+  if (elsewhere?.edge.isAlive) {
+    aimAtEdge(target, binding, context.message, usrloc.edges, host.sockets)
+    return
+  }
+  aimAtBinding(target, binding, context, host.sockets)
+  if (settings.pathCheckLocal && binding.path.length > 0) skipOwnHop(target, host.sockets)
 }

@@ -72,7 +72,7 @@ export function planRemoval(bindings: readonly Binding[], registration: Registra
   if (own.some((binding) => isOlder(registration, binding))) {
     return { kind: 'refused', refusal: refusals.oldCSeq }
   }
-  return { kind: 'changes', changes: own.map((before) => ({ before, after: null })), rc: 3 }
+  return { kind: 'changes', changes: own.map((before) => removal(before, registration)), rc: 3 }
 }
 
 /** Hot. Lists are walked, not indexed: a device has one contact, and what is bound already is few. */
@@ -98,7 +98,7 @@ export function planRegistration(
     }
     if (granted.seconds === 0) {
       if (existing === null || !isOurs(existing, registration)) continue
-      put(changes, { before: existing, after: null }, context.matchingMode)
+      put(changes, removal(existing, registration), context.matchingMode)
       rc = 3
       continue
     }
@@ -109,7 +109,7 @@ export function planRegistration(
   for (const binding of bindings) {
     if (!registration.keepOnlyThis && !isFormerLife(binding, contacts, registration)) continue
     if (touched.includes(binding) || !isOurs(binding, registration)) continue
-    changes.push({ before: binding, after: null })
+    changes.push(removal(binding, registration))
   }
   if (exceeds(bindings, changes, registration)) return { kind: 'full' }
   const { flowOf } = registration
@@ -118,6 +118,10 @@ export function planRegistration(
     changes: flowOf === null ? changes : changes.map((change) => onFlow(change, flowOf)),
     rc,
   }
+}
+
+function removal(before: Binding, { callId, cseq }: Registration): Change {
+  return { before, after: null, request: { callId, cseq } }
 }
 
 /** Of several contacts of one REGISTER that mean one binding, the last one counts, in the place of the first. */
@@ -204,7 +208,8 @@ function boundContact(
   // In the order of createBinding(), so that all bindings have one shape; what it would add is given.
   return {
     aor: existing === null ? flat(aor) : existing.aor,
-    ruid: existing === null ? newRuid(aor) : existing.ruid,
+    // What was another edge's is ours from now on, by a name of ours.
+    ruid: existing === null || existing.elsewhere !== null ? newRuid(aor) : existing.ruid,
     contact: existing !== null && existing.contact === contact.uri ? existing.contact : flat(contact.uri),
     origin: registration.origin,
     trust: registration.trust,

@@ -8,9 +8,11 @@ import {
   inOrder,
   type Location,
   mayReplace,
+  Outdated,
   parseUri,
   type RouteContext,
 } from '../../src/plugin/index.ts'
+import { onceAsked } from '../usrloc/exports.ts'
 import { contactLine, plainContactLine } from './contact-header.ts'
 import {
   type RequestedContact,
@@ -53,7 +55,21 @@ export interface PreparedReply {
 
 export const preparedNote = 'registrar.reply'
 
+/** Where edges share the table, what the others have of the address-of-record is found out first. */
 export function save(
+  registrar: Registrar,
+  context: RouteContext,
+  location: Location,
+  flags: number,
+  uri: string | undefined,
+): number | Promise<number> {
+  if (!location.isShared) return saveNow(registrar, context, location, flags, uri)
+  const aor = aorOf(context, uri, registrar.settings)
+  const asked = aor === null ? null : location.fetch(aor)
+  return onceAsked(asked, () => saveNow(registrar, context, location, flags, uri))
+}
+
+function saveNow(
   registrar: Registrar,
   context: RouteContext,
   location: Location,
@@ -169,7 +185,7 @@ function registerPlain(
   aor: string,
 ): Accepted | null {
   const { settings, host, planning } = registrar
-  if (location.isDurable || settings.xavpRcd !== '') return null
+  if (location.isDurable || location.isShared || settings.xavpRcd !== '') return null
   // By Call-ID alone, or by it too: another one would be another binding.
   if (settings.matchingMode === 1 || settings.matchingMode === 3) return null
   const { message } = context
@@ -196,10 +212,12 @@ function registerPlain(
   }
 }
 
-/** A full table still refreshes what it has, and removes it. */
+/** A full table still refreshes what it has, and removes it. Other edges' bindings are not in it. */
 function growthOf(changes: readonly Change[]): number {
   let growth = 0
-  for (const { before, after } of changes) growth += Number(after !== null) - Number(before !== null)
+  for (const { before, after } of changes) {
+    growth += Number(after !== null) - Number(before !== null && before.elsewhere === null)
+  }
   return growth
 }
 
@@ -335,7 +353,7 @@ function answer(registrar: Registrar, context: RouteContext, flags: number, repl
     sendReply(registrar, context, reply)
     return
   }
-  reply.ready?.catch((error) => registrar.host.log.info({ err: error }, 'the store refused a registration'))
+  reply.ready?.catch((error) => registrar.host.log.info({ err: error }, whyRefused(error)))
   const isPrepared = (flags & saveFlags.prepareReply) !== 0
   if (isPrepared) context.replyHeaders += reply.headers
   context.scope.notes.set(preparedNote, isPrepared ? { ...reply, headers: '' } : reply)
@@ -347,8 +365,9 @@ export function sendReply(registrar: Registrar, context: RouteContext, reply: Pr
   const outcome = ready.then(
     () => null,
     (error) => {
-      registrar.host.log.info({ ...context.logFields(), err: error }, 'the store refused a registration')
-      const refusal = refusals.storeRefused(retryAfter(registrar))
+      registrar.host.log.info({ ...context.logFields(), err: error }, whyRefused(error))
+      const refusal =
+        error instanceof Outdated ? refusals.oldCSeq : refusals.storeRefused(retryAfter(registrar))
       registrar.onRefused(refusal)
       return {
         statusCode: refusal.statusCode,
@@ -358,6 +377,12 @@ export function sendReply(registrar: Registrar, context: RouteContext, reply: Pr
     },
   )
   return context.replyLater(outcome, statusCode, reason, { headers })
+}
+
+function whyRefused(error: unknown): string {
+  return error instanceof Outdated
+    ? 'another edge has heard something newer than a registration'
+    : 'the store refused a registration'
 }
 
 function retryAfter({ host, settings }: Registrar): string {
