@@ -14,6 +14,8 @@ const unset = '[not set]'
 /** Slots that Kamailio would have: shown for tools that expect the number. */
 export interface DumpSettings {
   hashSize: number
+  /** What this edge is called, if several share the table; null otherwise. */
+  edge: string | null
 }
 
 /** The rows are made as they are asked for, so that nobody holds a million of them, and their number is known after. */
@@ -38,7 +40,7 @@ function dumpTable(
     for await (const [aor, bindings] of aorsOf(location, time.now)) {
       records++
       most = Math.max(most, bindings.length)
-      yield { Info: brief ? { AoR: aor } : dumpAor(aor, bindings, time) }
+      yield { Info: brief ? { AoR: aor } : dumpAor(aor, bindings, time, settings.edge) }
     }
   }
   return {
@@ -49,13 +51,13 @@ function dumpTable(
   }
 }
 
-/** Each address-of-record once, with what has not expired. */
+/** Each address-of-record of which this edge has bindings, once, with what has not expired. */
 async function* aorsOf(location: Location, now: number): AsyncGenerator<[string, readonly Binding[]]> {
   // With a flow or without: some addresses-of-record have bindings of both kinds.
   const seen = new Set<string>()
   for (const { aor } of location.held()) seen.add(aor)
   for (const aor of [...seen]) {
-    const bindings = location.of(aor)
+    const bindings = location.of(aor).filter(({ elsewhere }) => elsewhere === null)
     if (bindings.length > 0) yield [aor, bindings]
   }
   let mark: PageMark | null = null
@@ -77,19 +79,21 @@ export function dumpAor(
   aor: string,
   bindings: readonly Binding[],
   time: { now: number; wall: number },
+  edge: string | null,
 ): unknown {
   return {
     AoR: aor,
     HashID: 0,
-    Contacts: bindings.map((binding) => ({ Contact: dumpBinding(binding, time) })),
+    Contacts: bindings.map((binding) => ({ Contact: dumpBinding(binding, time, edge) })),
   }
 }
 
 function dumpBinding(
   binding: Binding,
   { now, wall }: { now: number; wall: number },
+  edge: string | null,
 ): Record<string, unknown> {
-  const { flow } = binding
+  const { flow, elsewhere } = binding
   return {
     Address: binding.contact,
     Expires: Number.isFinite(binding.expiresAt) ? remainingSeconds(binding, now) : 'permanent',
@@ -117,6 +121,8 @@ function dumpBinding(
     Origin: binding.origin,
     Trust: binding.trust,
     By: binding.by || unset,
+    ...(edge === null ? {} : { Edge: elsewhere?.edge.name ?? edge }),
+    ...(elsewhere === null ? {} : { 'Edge-Lives': elsewhere.edge.isAlive ? 1 : 0 }),
     ...(flow === null
       ? {}
       : {

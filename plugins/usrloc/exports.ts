@@ -27,6 +27,10 @@ export interface UsrlocExports {
 /** 0 by contact URI; 1 also by Call-ID; 2 also by Path; 3 by Call-ID alone. */
 export type MatchingMode = 0 | 1 | 2 | 3
 
+export function matchingMode(value: number): MatchingMode {
+  return value === 1 || value === 2 || value === 3 ? value : 0
+}
+
 /** For the declaration of functions that look at bindings: where other edges have some, these are asked for first. */
 export const waitsIfShared = { module: 'usrloc', param: 'store' } as const
 

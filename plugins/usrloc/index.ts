@@ -11,9 +11,10 @@ import {
 import { choiceOf, type DatabaseChoice } from './database.ts'
 import { durability } from './durability.ts'
 import { noEdges, serveEdges } from './edge-service.ts'
-import { type MatchingMode, type UsrlocExports, ulcNote } from './exports.ts'
+import { matchingMode, type UsrlocExports, ulcNote } from './exports.ts'
 import { hasBinding } from './known.ts'
 import { locationCommands } from './rpc.ts'
+import { checkEdgeName, checkEdgeUri, checkHeartbeat, checkStore, sharingOf } from './sharing.ts'
 import { ulcRecord } from './ulc-record.ts'
 import { worldOf } from './world.ts'
 
@@ -51,6 +52,36 @@ export default definePlugin({
         'embedded store.',
     },
     durability,
+    store: {
+      type: 'string',
+      default: '',
+      check: checkStore,
+      doc:
+        'A Redis or Valkey through which several edges share their bindings: redis://host:6379/0, redis+sentinel://..., ' +
+        'redis+cluster://... Each keeps its own as without it, finds those of the others, and sends to them what only they ' +
+        'can deliver. Not with db_mode 1 to 4. docs/decisions/0025-edges.md.',
+    },
+    edge_name: {
+      type: 'string',
+      default: '',
+      check: checkEdgeName,
+      doc: 'What this router is called among the edges that share `store`, each otherwise; by default the host\u2019s name.',
+    },
+    edge_uri: {
+      type: 'string',
+      default: '',
+      check: checkEdgeUri,
+      doc:
+        'Where the other edges send what is for devices of this one, and where it sends to them from: ' +
+        'sip:192.0.2.7:5060. By default the first UDP socket.',
+    },
+    edge_heartbeat: {
+      type: 'int',
+      default: 1000,
+      unit: 'ms',
+      check: checkHeartbeat,
+      doc: 'How often this edge says that it lives; after three times without it is dead for the others.',
+    },
     use_domain: { type: 'int', default: 0, doc: 'Bindings are filed under user@domain instead of user.' },
     nat_bflag: { type: 'int', default: -1, doc: 'Branch flag (0 to 31) that marks bindings behind a NAT.' },
     matching_mode: {
@@ -222,7 +253,8 @@ export default definePlugin({
   setup(host, params) {
     const aorRules: AorRules = { useDomain: params.use_domain !== 0, caseSensitive: false, realmPrefix: '' }
     const choice = choiceOf(host, params)
-    const { locations, release } = worldOf(host, choice, params.use_domain === 0 ? 'user' : 'user@domain')
+    const filing = params.use_domain === 0 ? 'user' : 'user@domain'
+    const { locations, shared, release } = worldOf(host, choice, filing, sharingOf(host, params))
     const { flows, tables } = locations
     locations.answersFirst = params.durability === 'memory' && choice.database === null
     const tableListeners: ((location: Location) => void)[] = []
@@ -259,7 +291,7 @@ export default definePlugin({
       },
       flows,
       aorRules,
-      edges: null,
+      edges: shared === null ? null : shared.edges,
       newRuid: (aor) => locations.newRuid(aor),
       matchingMode: matchingMode(params.matching_mode),
       cseqDelay: params.cseq_delay * 1000,
@@ -289,7 +321,10 @@ export default definePlugin({
       variables: {},
       exports: usrloc,
       rpc: {
-        ...locationCommands(usrloc, host, { hashSize: params.hash_size }),
+        ...locationCommands(usrloc, host, {
+          hashSize: params.hash_size,
+          edge: shared === null ? null : shared.edges.self.name,
+        }),
         ...(usrloc.edges === null ? noEdges : serveEdges(host, usrloc.edges, usrloc)),
       },
       async close() {
@@ -300,8 +335,10 @@ export default definePlugin({
       async start() {
         for (const name of ['location', ...params.preload]) usrloc.table(name)
         isStarted = true
-        if (locations.peers !== null && !host.workers.isFirst) await locations.peers.join()
-        else for (const location of tables.values()) await restore(location)
+        if (locations.peers !== null && !host.workers.isFirst) {
+          await locations.peers.join()
+          for (const name of tables.keys()) shared?.begin(name)
+        } else for (const location of tables.values()) await restore(location)
       },
     }
 
@@ -343,6 +380,7 @@ export default definePlugin({
       if (choice.database !== null) return await load(location, choice.database)
       const count = await location.migrate((aor, old) => locations.ruidFor(aor, old))
       if (count > 0) host.log.info({ table: location.name, bindings: count }, 'bindings of a former version')
+      shared?.begin(location.name)
     }
 
     async function load(location: Location, { mode }: DatabaseChoice): Promise<void> {
@@ -375,10 +413,6 @@ function runExpired(host: PluginHost, binding: Binding, location: Location): voi
   if (done instanceof Promise) {
     done.catch((error) => host.log.error({ err: error }, 'event_route[usrloc:contact-expired] failed'))
   }
-}
-
-function matchingMode(value: number): MatchingMode {
-  return value === 1 || value === 2 || value === 3 ? value : 0
 }
 
 function tableAnd(...names: string[]): { name: string; doc: string }[] {

@@ -8,10 +8,12 @@ import {
   RpcFault,
 } from '../../src/plugin/index.ts'
 import { type DumpSettings, dumpAor, dumpTables } from './dump.ts'
-import type { UsrlocExports } from './exports.ts'
+import { onceAsked, type UsrlocExports } from './exports.ts'
 
 /** The `ul.` commands, with the shapes that Kamailio gives them. An Error becomes code 500 with its message. */
 type Command = (params: readonly unknown[]) => unknown
+
+const notKnown = 'not here, and what other edges have cannot be found out now'
 
 /** What tools write who mean none: kamctl a dot. */
 const noPaths = new Set(['', '0', '.'])
@@ -36,14 +38,17 @@ export function locationCommands(
   function lookup(params: readonly unknown[]): unknown {
     if (params.length < 2) throw new Error('Not enough parameters (table and AOR to lookup)')
     const { location, aor } = named(params)
-    const bindings = location.of(aor)
-    if (bindings.length === 0) throw new Error('AOR not found in location table')
-    return dumpAor(aor, bindings, time())
+    return onceAsked(location.fetch(aor), (isKnown) => {
+      const bindings = location.of(aor)
+      if (bindings.length === 0) throw new Error(isKnown ? 'AOR not found in location table' : notKnown)
+      return dumpAor(aor, bindings, time(), settings.edge)
+    })
   }
 
   async function removeAor(params: readonly unknown[]): Promise<unknown> {
     if (params.length < 2) throw new Error('Not enough parameters (table and AOR)')
     const { location, aor } = named(params)
+    await location.fetch(aor)
     await location.apply(removals(location.of(aor)))
     return {}
   }
@@ -52,8 +57,10 @@ export function locationCommands(
     if (params.length < 3) throw new Error('Not enough parameters (table, AOR and contact)')
     const { location, aor } = named(params)
     const contact = text(params[2])
+    const isKnown = await location.fetch(aor)
     const all = location.of(aor)
-    if (all.length === 0) throw new RpcFault(404, 'AOR not found')
+    if (all.length === 0)
+      throw isKnown === false ? new RpcFault(503, notKnown) : new RpcFault(404, 'AOR not found')
     const found = all.filter((binding) => binding.contact === contact)
     if (found.length === 0) throw new RpcFault(404, 'Contact not found')
     await location.apply(removals(found))
@@ -73,11 +80,12 @@ export function locationCommands(
     if (!Number.isFinite(q) || q > 1) throw new Error('Invalid q')
     if (!location.hasRoomFor(1)) throw new Error('The location table is full')
     const path = text(params[5])
+    await location.fetch(aor)
     const now = host.clock.now()
     const before = location.of(aor).find((binding) => binding.contact === contact) ?? null
     const after = createBinding({
       aor,
-      ruid: before?.ruid ?? usrloc.newRuid(aor),
+      ruid: before === null || before.elsewhere !== null ? usrloc.newRuid(aor) : before.ruid,
       contact,
       origin: 'static',
       trust: 'operator',

@@ -18,6 +18,11 @@ export { type Database, DatabaseError, type DatabaseValue, type Row } from '../d
 export { isLikeToken, mintToken, readToken, type Token, type TokenKind } from '../edges/edge-token.ts'
 export { type EdgeState, type Edges, type EdgesHost, openEdges } from '../edges/edges.ts'
 export { SharedBindings } from '../edges/shared-bindings.ts'
+export type {
+  SharedDirectoryTable,
+  SharedLocations,
+  SharedLocationsOptions,
+} from '../edges/shared-locations.ts'
 export { limits } from '../limits.ts'
 export { type AorRules, aorOfUri, canonicalAor, canonicalName } from '../location/aor.ts'
 export {
@@ -68,6 +73,7 @@ export { pxOf } from '../redis/expiry.ts'
 export { keyOf } from '../redis/keys.ts'
 export type { Redis, RedisKey, RedisReply, RedisResult, Subscription } from '../redis/redis.ts'
 export { defineScript, type Script, textOf } from '../redis/script.ts'
+export { isRedisUrlFault, parseRedisUrl } from '../redis/url.ts'
 export type { Clock, Timer } from '../runtime/clock.ts'
 export { KeyedDigest } from '../runtime/keyed-digest.ts'
 export type { Log } from '../runtime/log.ts'

@@ -1,6 +1,11 @@
+import type {
+  SharedDirectoryTable,
+  SharedLocations,
+  SharedLocationsOptions,
+} from '../edges/shared-locations.ts'
 import type { Binding } from '../location/binding.ts'
 import type { Change } from '../location/location.ts'
-import { Outdated, type OwnBindings, type SharedTable } from '../location/shared-table.ts'
+import { Outdated, type OwnBindings } from '../location/shared-table.ts'
 import type { SimulatedClock } from './clock.ts'
 import { type SharedMatching, SharedRecords, type ToldChange } from './shared-records.ts'
 import { SimulatedEdges } from './simulated-edges.ts'
@@ -16,13 +21,6 @@ import { SimulatedEdges } from './simulated-edges.ts'
  *     directory.kill('a')              // that edge is dead for the others
  *     directory.forget()               // Redis is back without its data
  */
-export interface JoiningEdge {
-  readonly name: string
-  readonly uri: string
-  /** usrloc's matching_mode; 0 if absent. */
-  readonly matchingMode?: SharedMatching
-}
-
 export class SharedDirectory {
   readonly clock: SimulatedClock
   /** What all edges sign with. */
@@ -33,8 +31,10 @@ export class SharedDirectory {
   /** From question to answer. */
   delayMs = 0
   readonly #tables = new Map<string, SharedRecords>()
-  readonly #shares = new Map<string, SimulatedShare>()
+  /** Several of one name are workers of one router. */
+  readonly #shares: SimulatedShare[] = []
   readonly #dead = new Set<string>()
+  readonly #draining = new Set<string>()
   readonly #cut = new Set<string>()
   #isAway = false
 
@@ -42,9 +42,9 @@ export class SharedDirectory {
     this.clock = clock
   }
 
-  join({ name, uri, matchingMode = 0 }: JoiningEdge): SimulatedShare {
+  join({ name, uri, matchingMode = 0 }: SharedLocationsOptions): SimulatedShare {
     const share = new SimulatedShare(this, { name, uri }, matchingMode)
-    this.#shares.set(name, share)
+    this.#shares.push(share)
     this.#dead.delete(name)
     this.#changed()
     return share
@@ -57,17 +57,17 @@ export class SharedDirectory {
 
   set isAway(away: boolean) {
     this.#isAway = away
-    this.#gap(this.names())
+    this.#gap()
   }
 
   cut(name: string): void {
     this.#cut.add(name)
-    this.#gap([name])
+    this.#gap(name)
   }
 
   mend(name: string): void {
     this.#cut.delete(name)
-    this.#gap([name])
+    this.#gap(name)
   }
 
   /** It says nothing any more: three heartbeats have passed. */
@@ -84,7 +84,7 @@ export class SharedDirectory {
   /** Nothing is left, and all tell again what they have. */
   forget(): void {
     for (const records of this.#tables.values()) records.forget()
-    this.#gap(this.names())
+    this.#gap()
   }
 
   /** What all edges have, by the name of the edge: `a sip:bob@192.0.2.7`. */
@@ -102,22 +102,28 @@ export class SharedDirectory {
 
   /** @internal */
   isAlive(name: string): boolean {
-    return this.#shares.has(name) && !this.#dead.has(name)
+    return this.names().includes(name) && !this.#dead.has(name)
   }
 
   /** @internal */
   uriOf(name: string): string {
-    return this.#shares.get(name)?.edges.self.uri ?? ''
+    return this.#shares.findLast((share) => share.name === name)?.edges.self.uri ?? ''
   }
 
   /** @internal */
   names(): string[] {
-    return [...this.#shares.keys()]
+    return [...new Set(this.#shares.map(({ name }) => name))]
   }
 
   /** @internal */
-  leave(name: string): void {
-    this.#dead.add(name)
+  isDraining(name: string): boolean {
+    return this.#draining.has(name)
+  }
+
+  /** @internal */
+  drain(name: string, on: boolean): void {
+    if (on) this.#draining.add(name)
+    else this.#draining.delete(name)
     this.#changed()
   }
 
@@ -132,30 +138,29 @@ export class SharedDirectory {
 
   /** @internal What an edge does, and what the others hear of it. */
   tell(from: SimulatedShare, table: string, changes: readonly ToldChange[]): boolean {
-    const { name } = from.edges.self
-    const lost = this.records(table, from.matchingMode).tell(name, changes, this.clock.now())
+    const lost = this.records(table, from.matchingMode).tell(from.name, changes, this.clock.now())
     if (lost === null) return false
-    for (const share of this.#shares.values()) {
-      if (share === from || !this.isReachableFrom(share.edges.self.name)) continue
+    for (const share of this.#shares) {
+      if (share === from || !this.isReachableFrom(share.name)) continue
       for (const { before, after } of changes) share.tableOf(table)?.hear((after ?? before)?.aor ?? '')
       for (const { edge, binding } of lost) {
-        if (edge === share.edges.self.name) share.tableOf(table)?.lose(binding.ruid)
+        if (edge === share.name) share.tableOf(table)?.lose(binding.ruid)
       }
     }
     return true
   }
 
-  #gap(names: Iterable<string>): void {
-    for (const name of names) this.#shares.get(name)?.resume()
+  #gap(name?: string): void {
+    for (const share of this.#shares) if (name === undefined || share.name === name) share.resume()
   }
 
   #changed(): void {
-    for (const { edges } of this.#shares.values()) edges.changed()
+    for (const { edges } of this.#shares) edges.changed()
   }
 }
 
 /** One edge's part in a SharedDirectory. */
-export class SimulatedShare {
+export class SimulatedShare implements SharedLocations {
   readonly edges: SimulatedEdges
   readonly matchingMode: SharedMatching
   readonly #directory: SharedDirectory
@@ -171,7 +176,11 @@ export class SimulatedShare {
     this.edges = new SimulatedEdges(directory, self)
   }
 
-  open(name: string, own: OwnBindings): SharedTable {
+  get name(): string {
+    return this.edges.self.name
+  }
+
+  open(name: string, own: OwnBindings): SharedDirectoryTable {
     const table = new SimulatedSharedTable(this.#directory, this, name, own)
     this.#tables.set(name, table)
     return table
@@ -187,11 +196,12 @@ export class SimulatedShare {
   }
 
   async close(): Promise<void> {
+    this.#tables.clear()
     await this.edges.close()
   }
 }
 
-class SimulatedSharedTable implements SharedTable {
+class SimulatedSharedTable implements SharedDirectoryTable {
   readonly #directory: SharedDirectory
   readonly #share: SimulatedShare
   readonly #name: string
@@ -205,6 +215,10 @@ class SimulatedSharedTable implements SharedTable {
     this.#share = share
     this.#name = name
     this.#own = own
+  }
+
+  begin(): void {
+    this.resume()
   }
 
   fetch(aor: string): Promise<boolean> | null {
@@ -303,7 +317,7 @@ class SimulatedSharedTable implements SharedTable {
   }
 
   get #isReachable(): boolean {
-    return this.#directory.isReachableFrom(this.#share.edges.self.name)
+    return this.#directory.isReachableFrom(this.#share.name)
   }
 
   /** After the delay what `answer` gives; if that is too late, what `late` gives, and `tooLate` gets the answer. */

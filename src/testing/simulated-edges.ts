@@ -1,14 +1,13 @@
-import type { Owner } from '../location/shared-table.ts'
+import type { EdgeState, Edges } from '../edges/edges.ts'
 import { parseUri } from '../sip/uri.ts'
 import type { SharedDirectory } from './shared-location.ts'
 
 /** Who lives, as one edge of a SharedDirectory sees it. */
-export class SimulatedEdges {
+export class SimulatedEdges implements Edges {
   readonly self: { readonly name: string; readonly uri: string }
   readonly #directory: SharedDirectory
   readonly #owners = new Map<string, SimulatedOwner>()
   readonly #listeners = new Set<() => void>()
-  isDraining = false
 
   constructor(directory: SharedDirectory, self: { readonly name: string; readonly uri: string }) {
     this.#directory = directory
@@ -22,7 +21,7 @@ export class SimulatedEdges {
   owner(name: string): SimulatedOwner {
     const existing = this.#owners.get(name)
     if (existing !== undefined) return existing
-    const created = new SimulatedOwner(this.#directory, name)
+    const created = new SimulatedOwner(this.#directory, name, name === this.self.name)
     this.#owners.set(name, created)
     return created
   }
@@ -52,8 +51,11 @@ export class SimulatedEdges {
   }
 
   drain(on: boolean): void {
-    this.isDraining = on
-    this.changed()
+    this.#directory.drain(this.self.name, on)
+  }
+
+  get isDraining(): boolean {
+    return this.#directory.isDraining(this.self.name)
   }
 
   onChange(listener: () => void): () => void {
@@ -68,22 +70,32 @@ export class SimulatedEdges {
 
   async close(): Promise<void> {
     this.#listeners.clear()
-    this.#directory.leave(this.self.name)
+    this.#directory.kill(this.self.name)
   }
 }
 
-export class SimulatedOwner implements Owner {
+export class SimulatedOwner implements EdgeState {
   readonly name: string
+  readonly isSelf: boolean
   readonly #directory: SharedDirectory
   isSuspected = false
 
-  constructor(directory: SharedDirectory, name: string) {
+  constructor(directory: SharedDirectory, name: string, isSelf: boolean) {
     this.name = name
+    this.isSelf = isSelf
     this.#directory = directory
   }
 
   get uri(): string {
     return this.#directory.uriOf(this.name)
+  }
+
+  get isDraining(): boolean {
+    return this.#directory.isDraining(this.name)
+  }
+
+  get silentMs(): number {
+    return this.#directory.isAlive(this.name) ? 0 : this.#directory.heartbeatMs * 3
   }
 
   get isAlive(): boolean {
