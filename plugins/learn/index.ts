@@ -5,11 +5,13 @@ import {
   definePlugin,
   type Flow,
   isUnicast,
+  type Location,
+  type RouteContext,
   type SipMessage,
   sameFlow,
 } from '../../src/plugin/index.ts'
 import type { RegistrarExports } from '../registrar/exports.ts'
-import type { UsrlocExports } from '../usrloc/exports.ts'
+import { onceAsked, type UsrlocExports, waitsIfShared } from '../usrloc/exports.ts'
 import { recordOf } from './events.ts'
 import {
   canonicalPrincipal,
@@ -18,6 +20,7 @@ import {
   isRegistered,
   type Mapping,
   userOf,
+  type Who,
   whoIsIt,
 } from './identity.ts'
 import { Learner } from './learner.ts'
@@ -164,6 +167,7 @@ export default definePlugin({
         '-2': 'a bound is reached: flow, address, rate or table',
         '-3': 'conflict: another flow of this user is proven and recent, or it changes too often',
       },
+      waits: waitsIfShared,
       doc:
         'Learns that the sender of this request is reachable where the packet came from. Call it after the request ' +
         'was authenticated, or for packets from an allowed prefix. Changes nothing about the request.',
@@ -324,37 +328,7 @@ export default definePlugin({
       functions: {
         learn_location(context, name, aorUri) {
           const location = usrloc.table(name)
-          const who = whoIsIt(mapping, context, aorUri)
-          const claim: Claim = {
-            isLearnedMethod: methods.has(context.message.method),
-            aor: who.aor,
-            user: who.user,
-            domain: who.domain,
-            authenticated: canonicalPrincipal(context.scope.authenticated, aorRules),
-            isUnicast: isUnicast(context.flow.address) && context.flow.port > 0,
-            isOwnAddress: host.sockets.isMyself(context.flow.address, context.flow.port),
-            isAllowedSource: ruleFor(sources, context.flow.address) !== null,
-            isTrustedSource: ruleFor(sources, context.flow.address)?.isTrusted === true,
-            isDevice: devices.has(who.user) === true,
-            hasCredentials: () => hasCredentials(host, credentials, who.user),
-            isRegistered: who.aor !== null && isRegistered(location, who.aor),
-          }
-          if (who.isWithoutDomain) return learner.refuse(context, '', 'no-domain')
-          const verdict = judge(claim)
-          if (verdict.kind === 'refused' || who.aor === null) {
-            const reason = verdict.kind === 'refused' ? verdict.reason : 'no-user'
-            return learner.refuse(context, who.aor ?? '', reason)
-          }
-          const by =
-            context.scope.authenticated?.user ?? ruleFor(sources, context.flow.address)?.prefix.text ?? ''
-          const { trust, proven } = verdict
-          return learner.learn(context, location, {
-            aor: who.aor,
-            contactUser: who.contactUser,
-            trust,
-            by,
-            proven,
-          })
+          return learn(context, location, whoIsIt(mapping, context, aorUri))
         },
         allow_third_party: (context, name, locationName) =>
           allowThirdParty(thirdParty, context, name, usrloc.table(locationName || 'location')),
@@ -386,6 +360,41 @@ export default definePlugin({
         learner.close()
       },
       rpc: learnCommands({ host, usrloc, learner, tables, events, aorRules, reloadNames }),
+    }
+
+    function learn(context: RouteContext, location: Location, who: Who): number | Promise<number> {
+      const claim: Claim = {
+        isLearnedMethod: methods.has(context.message.method),
+        aor: who.aor,
+        user: who.user,
+        domain: who.domain,
+        authenticated: canonicalPrincipal(context.scope.authenticated, aorRules),
+        isUnicast: isUnicast(context.flow.address) && context.flow.port > 0,
+        isOwnAddress: host.sockets.isMyself(context.flow.address, context.flow.port),
+        isAllowedSource: ruleFor(sources, context.flow.address) !== null,
+        isTrustedSource: ruleFor(sources, context.flow.address)?.isTrusted === true,
+        isDevice: devices.has(who.user) === true,
+        hasCredentials: () => hasCredentials(host, credentials, who.user),
+        isRegistered: who.aor !== null && isRegistered(location, who.aor),
+      }
+      if (who.isWithoutDomain) return learner.refuse(context, '', 'no-domain')
+      const verdict = judge(claim)
+      if (verdict.kind === 'refused' || who.aor === null) {
+        const reason = verdict.kind === 'refused' ? verdict.reason : 'no-user'
+        return learner.refuse(context, who.aor ?? '', reason)
+      }
+      const by =
+        context.scope.authenticated?.user ?? ruleFor(sources, context.flow.address)?.prefix.text ?? ''
+      const { trust, proven } = verdict
+      const { aor, contactUser } = who
+      const accepted = { aor, contactUser, trust, by, proven }
+      if (!location.isShared) return learner.learn(context, location, accepted)
+      // Other edges are asked for those alone who would be learned: what strangers send costs nobody a question.
+      return onceAsked(location.fetch(aor), () =>
+        isRegistered(location, aor)
+          ? learner.refuse(context, aor, 'registered')
+          : learner.learn(context, location, accepted),
+      )
     }
 
     /** Any packet on a known flow shows that its pinhole is open. Hot: once per datagram. */

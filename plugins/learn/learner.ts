@@ -16,7 +16,7 @@ import {
 } from '../../src/plugin/index.ts'
 import type { UsrlocExports } from '../usrloc/exports.ts'
 import { announce, bindingRecord, flowText, type LearnEvent, learnNote } from './events.ts'
-import { type ConflictRules, judgeMove, type RefusalReason } from './policy.ts'
+import { type ConflictRules, judgeMove, judgeMoveHere, type RefusalReason } from './policy.ts'
 import { ruleFor, type SourceRule, scopeOf } from './sources.ts'
 
 /** What learn_location() returns. */
@@ -85,9 +85,10 @@ export class Learner {
     if (existing !== null && before !== null && isLive(before, now) && sameFlow(before.flow, context.flow)) {
       return this.#refresh(context, location, existing, before, claim, now)
     }
-    return existing === null
-      ? this.#add(context, location, claim, now)
-      : this.#move(context, location, existing, claim, now)
+    if (existing === null) return this.#add(context, location, claim, now)
+    return existing.elsewhere === null
+      ? this.#move(context, location, existing, claim, now)
+      : this.#moveHere(context, location, existing, claim, now)
   }
 
   refuse(context: RouteContext, aor: string, reason: RefusalReason): LearnResult {
@@ -107,7 +108,7 @@ export class Learner {
   forget(location: Location, binding: Binding, reason: string): boolean {
     if (binding.origin !== 'learned' && (binding.origin !== 'delegated' || binding.flow === null))
       return false
-    if (location.byRuid(binding.ruid) !== binding) return false
+    if (binding.elsewhere === null && location.byRuid(binding.ruid) !== binding) return false
     const record = bindingRecord(binding, 'expired', reason)
     location.applyUnwatched([{ before: binding, after: null }])
     this.#events.add(1, 'expired', reason)
@@ -155,7 +156,13 @@ export class Learner {
     return learnResult.refreshed
   }
 
-  #add(context: RouteContext, location: Location, claim: AcceptedClaim, now: number): LearnResult {
+  #add(
+    context: RouteContext,
+    location: Location,
+    claim: AcceptedClaim,
+    now: number,
+    before: Binding | null = null,
+  ): LearnResult {
     if (!location.hasRoomFor(1)) return this.refuse(context, claim.aor, 'table-full')
     const scope = this.scopeOf(context.flow)
     const admission = this.bounds.admit(scope, this.#countOn(context.flow), now)
@@ -167,13 +174,39 @@ export class Learner {
       this.#openFlow(context, claim, now),
       now,
     )
-    location.applyUnwatched([{ before: null, after }])
-    this.#say(context, 'learned', bindingRecord(after, 'learned', ''))
+    location.applyUnwatched([{ before, after }])
+    const result = before === null ? 'learned' : 'moved'
+    this.#say(context, result, bindingRecord(after, result, ''))
     this.#host.log.info(
       { aor: after.aor, flow: flowText(context.flow), trust: after.trust },
       'location learned',
     )
-    return learnResult.learned
+    return learnResult[result]
+  }
+
+  /** From another edge: it is new here, and there it goes. */
+  #moveHere(
+    context: RouteContext,
+    location: Location,
+    existing: Binding,
+    claim: AcceptedClaim,
+    now: number,
+  ): LearnResult {
+    const refusal = judgeMoveHere(
+      existing,
+      claim.trust,
+      this.#settings.pinhole,
+      this.#conflictRules(context),
+      now,
+    )
+    if (refusal === null) return this.#add(context, location, claim, now, existing)
+    this.#warnOfConflict(context, claim, refusal, existing.elsewhere?.edge.name ?? '')
+    return this.refuse(context, claim.aor, refusal)
+  }
+
+  #warnOfConflict(context: RouteContext, { aor }: AcceptedClaim, reason: RefusalReason, kept: string): void {
+    const fields = { ...context.logFields(), aor, reason, kept }
+    this.#host.log.warn(fields, 'two flows claim one user; the older one is kept')
   }
 
   #move(
@@ -191,13 +224,7 @@ export class Learner {
       now,
     )
     if (refusal !== null) {
-      const fields = {
-        ...context.logFields(),
-        aor: claim.aor,
-        reason: refusal,
-        kept: flowText(existing.flow?.flow ?? null),
-      }
-      this.#host.log.warn(fields, 'two flows claim one user; the older one is kept')
+      this.#warnOfConflict(context, claim, refusal, flowText(existing.flow?.flow ?? null))
       return this.refuse(context, claim.aor, refusal)
     }
     const onFlow = this.#countOn(context.flow)

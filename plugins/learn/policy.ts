@@ -105,6 +105,22 @@ export function judgeMove(
   return flow.proven && now - flow.lastSeen < rules.holdDown ? 'hold-down' : null
 }
 
+/**
+ * The same where another edge has learned the user. Of its flow nothing is known here but when the user was confirmed last:
+ * what a digest has shown is kept for as long as the pinhole then was open, unless its edge is dead.
+ */
+export function judgeMoveHere(
+  existing: Binding,
+  trust: Trust,
+  pinholeMilliseconds: number,
+  rules: ConflictRules,
+  now: number,
+): RefusalReason | null {
+  if (existing.elsewhere?.edge.isAlive === false || trust === 'digest' || rules.newestWins) return null
+  const isOpen = now - existing.modifiedAt < pinholeMilliseconds
+  return existing.trust === 'digest' && isOpen ? 'hold-down' : null
+}
+
 function refused(reason: RefusalReason): Verdict {
   return { kind: 'refused', reason }
 }

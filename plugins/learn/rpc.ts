@@ -5,7 +5,7 @@ import {
   isReachable,
   type PluginHost,
 } from '../../src/plugin/index.ts'
-import type { UsrlocExports } from '../usrloc/exports.ts'
+import { onceAsked, type UsrlocExports } from '../usrloc/exports.ts'
 import { flowText } from './events.ts'
 import type { Learner } from './learner.ts'
 import type { DelegateTables } from './third-party.ts'
@@ -29,14 +29,15 @@ export function learnCommands(
   const { host, usrloc, learner, tables, events, aorRules } = services
   return {
     'learn.list': ([limit]) => list(limit === undefined ? listedDefault : Number(limit)),
-    'learn.forget'([name, aor]) {
+    'learn.forget'([name, user]) {
       const location = [...usrloc.tables()].find((table) => table.name === name)
       if (location === undefined) throw new Error('Location table not found')
-      let forgotten = 0
-      for (const binding of location.of(canonicalName(String(aor ?? ''), aorRules))) {
-        if (learner.forget(location, binding, 'rpc')) forgotten++
-      }
-      return { forgotten }
+      const aor = canonicalName(String(user ?? ''), aorRules)
+      return onceAsked(location.fetch(aor), () => {
+        let forgotten = 0
+        for (const binding of location.of(aor)) if (learner.forget(location, binding, 'rpc')) forgotten++
+        return { forgotten }
+      })
     },
     'learn.stats': () => ({
       bindings: learner.bounds.count,
