@@ -96,6 +96,17 @@ export const limits = {
   pikeSourcesMax: 100_000,
   /** Entries of one $sht table. */
   htableEntriesMax: 1_000_000,
+  /** Entries of one shared table that have changed while Redis could not be told; beyond it all are compared later. */
+  htableUntoldMax: 100_000,
+  /** Changes that one script makes: some hundred microseconds of Redis' time. */
+  htableBatchMax: 128,
+  /** Entries of a shared table that are read at a time. */
+  htablePageEntries: 256,
+  /** Milliseconds that a start waits for shared tables; without them it goes on alone. */
+  htableReadyMilliseconds: 3_000,
+  /** Milliseconds between attempts of what Redis did not answer, and of what it refused. */
+  htableRetryMilliseconds: 100,
+  htableRefusedMilliseconds: 1_000,
   /** Prepared SQL statements kept per database. */
   databaseStatementsMax: 128,
   /** Newcomers told to come again, or let in and not done yet, that are remembered under overload: 2 MiB. */
@@ -174,7 +185,7 @@ export const limits = {
   /** Milliseconds of silence after which an edge is forgotten. */
   edgeForgottenMilliseconds: 86_400_000,
   /** Addresses-of-record of which an edge remembers what others have, or that they have nothing. */
-  edgeRememberedMax: 100_000,
+  edgeRememberedMax: 50_000,
   /** Milliseconds for which what must not be remembered can be read by who has asked. */
   edgeMomentMilliseconds: 50,
   /** Addresses-of-record whose changes wait for Redis; beyond it all that is owned is told again. */

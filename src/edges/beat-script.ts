@@ -52,6 +52,7 @@ local life, every, draining, floors = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV
 redis.call('HSETNX', key, 'epoch', ARGV[9])
 redis.call('HSETNX', key, 'secret', ARGV[10])
 local missed, forgotten = tonumber(ARGV[12]), tonumber(ARGV[13])
+if redis.call('HGET', key, 'epoch') ~= ARGV[14] then floors = ARGV[15] end
 local function isAlive(edge)
   return edge[7] == 0 and now - edge[4] <= missed * edge[5]
 end

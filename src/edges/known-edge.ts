@@ -23,13 +23,14 @@ export class KnownEdge implements Owner {
   }
 
   /** Takes over what Redis has of it. True if that is something new for somebody. */
-  learn(edge: BeatenEdge, redisNow: number, missedMax: number): boolean {
+  learn(edge: BeatenEdge, redisNow: number, missedMax: number, isGraceful: boolean): boolean {
     const { uri, isAlive, isDraining } = this
     this.uri = edge.uri
     this.isDraining = edge.isDraining
     this.isGone = edge.isGone
     this.silentMs = Math.max(0, redisNow - edge.at)
-    const isHeard = !edge.isGone && this.silentMs <= missedMax * edge.heartbeatMs
+    const isSilent = this.silentMs > missedMax * edge.heartbeatMs
+    const isHeard = !edge.isGone && (!isSilent || (isGraceful && isAlive))
     this.isAlive = this.isSelf || (isHeard && edge.at > this.suspectedAt)
     if (edge.floors !== this.#floorsText) this.#readFloors(edge.floors)
     return uri !== this.uri || isAlive !== this.isAlive || isDraining !== this.isDraining
@@ -49,6 +50,17 @@ export class KnownEdge implements Owner {
     return typeof floor !== 'number' || life >= floor
   }
 
+  /** It shares that table, and has not told all that it owns. */
+  isTelling(table: string): boolean {
+    return this.#floors[table] === null
+  }
+
+  /** Redis has lost what it told. */
+  forgetTold(): void {
+    this.#floors = nothingTold(this.#floors)
+    this.#floorsText = ''
+  }
+
   #readFloors(text: string): void {
     this.#floorsText = text
     this.#floors = floorsOf(text)
@@ -63,4 +75,9 @@ export function floorsOf(text: string): Record<string, unknown> {
   } catch {
     return {}
   }
+}
+
+/** Of all of these tables. */
+export function nothingTold(floors: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.keys(floors).map((table) => [table, null]))
 }

@@ -6,7 +6,7 @@ import { hostWithoutBrackets, parseUri } from '../sip/uri.ts'
 import { canonicalAddress } from '../transport/address.ts'
 import { type Beat, type BeatenEdge, beatScript, edgesChannel, edgesKey } from './beat-script.ts'
 import type { EdgeState, Edges, EdgesHost, EdgesOptions } from './edges.ts'
-import { floorsOf, KnownEdge } from './known-edge.ts'
+import { floorsOf, KnownEdge, nothingTold } from './known-edge.ts'
 import { RedisTime } from './redis-time.ts'
 
 /** What this edge is in Redis now: in which epoch, and which of its processes. */
@@ -17,7 +17,9 @@ export interface Standing {
 
 /** What of a directory of bindings shows in the metrics. */
 export interface Told {
-  readonly untoldCount: number
+  readonly table: string
+  /** Addresses-of-record of which others are to be told yet. */
+  untoldCount(): number
 }
 
 /**
@@ -52,6 +54,9 @@ export class LivingEdges implements Edges {
   #isAsking = false
   #asksAgain = false
   #isClosed = false
+  /** When Redis answered last, and until when nobody dies of silence. */
+  #heardAt = 0
+  #graceUntil = 0
   #timer: Timer | null = null
 
   constructor(redis: Redis, host: EdgesHost, options: EdgesOptions) {
@@ -78,7 +83,7 @@ export class LivingEdges implements Edges {
       'Addresses-of-record of which the other edges are to be told yet.',
       () => {
         let count = 0
-        for (const { untoldCount } of this.#directories) count += untoldCount
+        for (const directory of this.#directories) count += directory.untoldCount()
         return count
       },
     )
@@ -162,8 +167,19 @@ export class LivingEdges implements Edges {
     return typeof floor === 'number' ? floor : 0
   }
 
+  /** Whether the directory has all that the edges own that live, as far as they have it. */
+  haveToldAll(table: string): boolean {
+    for (const edge of this.#known.values()) {
+      if (edge.isAlive && !edge.isSelf && edge.isTelling(table)) return false
+    }
+    return true
+  }
+
+  /** It begins with nothing told. */
   include(directory: Told): () => void {
     this.#directories.add(directory)
+    if (this.#floors[directory.table] === undefined)
+      this.#floors = { ...this.#floors, [directory.table]: null }
     return () => this.#directories.delete(directory)
   }
 
@@ -213,12 +229,14 @@ export class LivingEdges implements Edges {
         ...[this.#heartbeatMs, this.#isDraining ? '1' : '0', JSON.stringify(this.#floors)],
         ...[random.hex(8), this.#secret ?? Buffer.from(random.bytes(32)), edgesChannel],
         ...[limits.edgeHeartbeatsMissedMax, limits.edgeForgottenMilliseconds],
+        ...[this.#former?.epoch ?? '', JSON.stringify(nothingTold(this.#floors))],
       ],
     )
   }
 
   #learn(beat: Beat, askedAt: number): void {
-    if (this.#former !== null && beat.epoch !== this.#former.epoch) this.time.restart()
+    if (this.#former !== null && beat.epoch !== this.#former.epoch) this.#beginEpoch()
+    this.#noteSilence(askedAt)
     this.time.measure(beat.redisNow, askedAt)
     this.#secret = beat.secret
     const own = beat.edges.find(({ name }) => name === this.self.name)
@@ -228,9 +246,34 @@ export class LivingEdges implements Edges {
     let isNews = false
     for (const edge of beat.edges) isNews = this.#note(edge, beat.redisNow) || isNews
     const names = new Set(beat.edges.map(({ name }) => name))
-    for (const edge of this.#known.values()) isNews = (!names.has(edge.name) && edge.vanish()) || isNews
+    for (const edge of this.#known.values()) {
+      if (!names.has(edge.name) && !this.#isGraceful && edge.isAlive && edge.vanish()) {
+        this.#sayLife(edge)
+        isNews = true
+      }
+    }
     if (isNews) this.#changed()
     this.#stand(isOurs ? { epoch: beat.epoch, life: own.life } : null, own)
+  }
+
+  /** What was told is lost, whoever told it; clocks that were measured are another Redis'. */
+  #beginEpoch(): void {
+    this.time.restart()
+    for (const edge of this.#known.values()) edge.forgetTold()
+    this.#floors = nothingTold(this.#floors)
+  }
+
+  /** After a silence of Redis' own nobody is dead who has had no time to beat again. */
+  #noteSilence(askedAt: number): void {
+    const now = this.#host.clock.now()
+    const patience = limits.edgeHeartbeatsMissedMax * this.#heartbeatMs
+    if (this.#heardAt > 0 && askedAt - this.#heardAt > 2 * this.#heartbeatMs)
+      this.#graceUntil = now + patience
+    this.#heardAt = now
+  }
+
+  get #isGraceful(): boolean {
+    return this.#host.clock.now() < this.#graceUntil
   }
 
   /** What the worker before this one, or the first one, has said. */
@@ -243,7 +286,7 @@ export class LivingEdges implements Edges {
   #note(beaten: BeatenEdge, redisNow: number): boolean {
     const edge = this.#edgeOf(beaten.name)
     const { isAlive } = edge
-    const isNews = edge.learn(beaten, redisNow, limits.edgeHeartbeatsMissedMax)
+    const isNews = edge.learn(beaten, redisNow, limits.edgeHeartbeatsMissedMax, this.#isGraceful)
     if (edge.isSelf) edge.isDraining = this.#isDraining
     if (isAlive !== edge.isAlive) this.#sayLife(edge)
     return isNews
