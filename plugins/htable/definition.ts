@@ -14,6 +14,10 @@ export interface TableDefinition {
   readonly databaseTable: string
   /** Values are written to the database table at the end. */
   readonly savesToDatabase: boolean
+  /** Where edges share it: a URL of Redis, or ''. */
+  readonly store: string
+  /** `dmqreplicate=1`: shared where the parameter `store` says. */
+  readonly isReplicated: boolean
 }
 
 /** @throws ArgumentProblem that says which part makes no sense. */
@@ -33,6 +37,8 @@ export function parseTableDefinition(text: string): TableDefinition {
     renewsExpiry: number('updateexpire', 1) !== 0,
     databaseTable: databaseTable(attributes.get('dbtable') ?? ''),
     savesToDatabase: number('dbmode', 0) !== 0,
+    store: attributes.get('store') ?? '',
+    isReplicated: number('dmqreplicate', 0) !== 0,
   }
 }
 
@@ -45,6 +51,7 @@ const known: ReadonlySet<string> = new Set([
   'dbmode',
   'cols',
   'dmqreplicate',
+  'store',
   'coldelim',
   'colnull',
 ])

@@ -56,11 +56,28 @@ export const tableFunctions = {
     done,
     'Sets a number with a time to live of its own.',
   ),
+  sht_add: {
+    ...declare(
+      [
+        tableKey,
+        { name: 'amount', type: 'int', doc: 'What to add; it may be negative.' },
+        { name: 'sum', type: 'variable', doc: 'Gets the sum.' },
+      ],
+      {
+        1: 'Added. Of a table that edges share: no other edge gets the same sum.',
+        '-1': 'There is no such table, no such number and no initial value, or no room.',
+        '-2': 'Redis did not say so in time: added here, and told later; the sum is what is known here.',
+      },
+      'Adds to a number, among all edges of a shared table: waits for Redis, 250 ms at most. Of other tables it is $shtinc with ' +
+        'an amount, but the route that calls it is one that may wait.',
+    ),
+    waits: true,
+  },
   sht_lock: declare(
     [tableKey],
     done,
     'With several workers: one of them at a time, for a tenth of a second at most. With one it does nothing: a message ' +
-      'is never interrupted between two statements, unless one of them waits.',
+      'is never interrupted between two statements, unless one of them waits. Other edges are not kept out.',
   ),
   sht_unlock: declare([tableKey], done, 'See sht_lock().'),
   sht_iterator_start: declare([walk, table], done, 'Starts to walk over a table.'),

@@ -8,8 +8,11 @@ import {
   type PluginHost,
   type RouteContext,
   type Value,
+  type VariableAccess,
 } from '../../src/plugin/index.ts'
 import { parseTableDefinition, type TableDefinition } from './definition.ts'
+import { EdgeTable } from './edge-table.ts'
+import { EdgeTables } from './edge-tables.ts'
 import { tableFunctions } from './functions.ts'
 import { HashTable, type ScriptTable } from './hash-table.ts'
 import { type ItemLocks, noLocks, SharedItemLocks } from './item-locks.ts'
@@ -27,7 +30,14 @@ const params = {
     type: 'string',
     repeatable: true,
     check: (value) => void parseTableDefinition(String(value)),
-    doc: 'A table: "name=>size=8;autoexpire=300;initval=0;updateexpire=1;dbtable=t;dbmode=1".',
+    doc:
+      'A table: "name=>size=8;autoexpire=300;initval=0;updateexpire=1;dbtable=t;dbmode=1". With "store=redis://host:6379/0", or ' +
+      'dmqreplicate=1 and the parameter store, several edges share it.',
+  },
+  store: {
+    type: 'string',
+    default: '',
+    doc: 'Where edges share the tables with dmqreplicate=1: redis://host:6379/0. Those with a store of their own go there.',
   },
   db_url: { type: 'string', doc: 'Where tables with a dbtable are read from: sqlite:////path/to/file.' },
   key_name_column: column('key_name'),
@@ -40,8 +50,8 @@ const params = {
   timer_interval: ignored('what has expired goes every second'),
   timer_procs: ignored('there are no processes'),
   fetch_rows: ignored('rows are read in one go'),
-  enable_dmq: ignored('tables are not shared between routers'),
-  dmq_init_sync: ignored('tables are not shared between routers'),
+  enable_dmq: ignored('the parameter store shares tables'),
+  dmq_init_sync: ignored('the parameter store shares tables'),
   event_callback: ignored('events are event routes'),
   event_callback_mode: ignored('events are event routes'),
 } as const satisfies Record<string, ParamDeclaration>
@@ -72,6 +82,15 @@ export default definePlugin({
     'mod-init': { doc: 'Once, before the first message: where tables are filled.' },
     'expired:*': { doc: 'For every entry of the table that expires; $shtrecord(key), $shtrecord(value).' },
   },
+  metrics: {
+    viaduct_htable_untold: { doc: 'Entries of shared tables that Redis does not know of yet.' },
+    viaduct_htable_alone: {
+      doc: 'Shared tables that do not hear what other edges write: 0 where all is well.',
+    },
+    viaduct_htable_shared_total: {
+      doc: 'Changes of shared tables told, heard, put back, dropped, without room; times that one was read.',
+    },
+  },
   rpc: {
     'htable.dump': { doc: 'All entries by slot.' },
     'htable.get': { doc: 'One entry.' },
@@ -90,9 +109,12 @@ export default definePlugin({
 
   async setup(host, values) {
     const tables = new Tables(host)
+    const edges = new EdgeTables(host)
     for (const text of values.htable) {
       const definition = parseTableDefinition(text)
-      tables.byName.set(definition.name, createTable(host, definition))
+      const url = definition.store || (definition.isReplicated ? values.store : '')
+      const table = createTable(host, definition)
+      tables.byName.set(definition.name, url === '' ? table : edges.share(table, url))
     }
     const database = values.db_url === undefined ? null : host.openDatabase(values.db_url)
     const columns: StoredColumns = {
@@ -106,7 +128,7 @@ export default definePlugin({
     }
     const locks = createLocks(host)
     const { workers } = host
-    if (database !== null && workers.isFirst) await loadAll(tables.byName, database, columns, host)
+    if (database !== null && workers.isFirst) await loadAll(ownTables(tables), database, columns, host)
     host.every(sweepMilliseconds, () => sweepAll(tables.byName, host))
 
     function assign(context: RouteContext, { table: name, key }: TableItem, value: Value): boolean {
@@ -158,6 +180,26 @@ export default definePlugin({
       return walk !== undefined && walk.current !== null && act(walk, walk.current[0]) ? 1 : -1
     }
 
+    /** -2: it is not certain that no other edge has come to the same sum. */
+    async function addAmongAll(
+      context: RouteContext,
+      { table: name, key }: TableItem,
+      amount: number,
+      result: VariableAccess<RouteContext>,
+    ): Promise<number> {
+      const table = tables.named(context, name)
+      if (table === null) return -1
+      if (!(table instanceof EdgeTable)) {
+        const sum = table.add(key, amount)
+        return sum !== null && result.write(context, sum) ? 1 : -1
+      }
+      const { sum, among } = table.addAmongAll(key, amount)
+      if (sum === null) return -1
+      const agreed = await among
+      result.write(context, agreed ?? sum)
+      return agreed === null ? -2 : 1
+    }
+
     async function reload(table: ScriptTable): Promise<void> {
       if (database === null) throw new Error('No htable db_url')
       if (table.definition.databaseTable === '') throw new Error('No database htable')
@@ -205,6 +247,7 @@ export default definePlugin({
         sht_is_null: (context, name, key) => (tables.named(context, name)?.has(key) ? -1 : 1),
         sht_setxs: setFor,
         sht_setxi: setFor,
+        sht_add: addAmongAll,
         sht_lock(context, item) {
           if (tables.named(context, item.table) === null) return -1
           locks.lock(item.table, item.key)
@@ -266,9 +309,12 @@ export default definePlugin({
       rpc: tableCommands(tables.byName, reload, store),
       exports: { table: (name: string) => tables.byName.get(name) ?? null },
       async start() {
+        await edges.ready()
+        if (database !== null && workers.isFirst) await loadAll(newTables(tables), database, columns, host)
         if (workers.isFirst) await host.script.runEvent('htable:mod-init', null, null)
       },
       async close() {
+        await edges.close()
         if (database === null) return
         for (const table of workers.index === 0 ? tables.byName.values() : []) {
           if (table.definition.savesToDatabase && table.definition.databaseTable !== '') await store(table)
@@ -321,13 +367,22 @@ function isAnyMatching(table: ScriptTable, what: 'names' | 'values', selector: S
   return false
 }
 
+function ownTables({ byName }: Tables): readonly ScriptTable[] {
+  return [...byName.values()].filter((table) => !(table instanceof EdgeTable))
+}
+
+/** Tables that edges share and nobody has filled yet: what they hold is newer than a database. */
+function newTables({ byName }: Tables): readonly ScriptTable[] {
+  return [...byName.values()].filter((table) => table instanceof EdgeTable && table.size === 0)
+}
+
 async function loadAll(
-  tables: ReadonlyMap<string, ScriptTable>,
+  tables: readonly ScriptTable[],
   database: Database,
   columns: StoredColumns,
   host: PluginHost,
 ): Promise<void> {
-  for (const table of tables.values()) {
+  for (const table of tables) {
     if (table.definition.databaseTable !== '') await loadTable(table, database, columns, host.clock)
   }
 }

@@ -129,6 +129,6 @@ function described({ definition }: ScriptTable) {
     expire: definition.expireSeconds,
     updateexpire: Number(definition.renewsExpiry),
     size: definition.slots,
-    dmqreplicate: 0,
+    dmqreplicate: Number(definition.isReplicated),
   }
 }

@@ -1,0 +1,158 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { parseTableDefinition } from '../../plugins/htable/definition.ts'
+import { EdgeTable } from '../../plugins/htable/edge-table.ts'
+import { HashTable } from '../../plugins/htable/hash-table.ts'
+import { TableSharing } from '../../plugins/htable/sharing.ts'
+import { openRedis } from '../../src/redis/open-redis.ts'
+import type { Redis } from '../../src/redis/redis.ts'
+import { isRedisUrlFault } from '../../src/redis/url.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { createMetrics } from '../../src/runtime/metrics.ts'
+import { systemRandom } from '../../src/runtime/random.ts'
+import { collectingLog } from '../../src/testing/log.ts'
+import { pause } from './caller.ts'
+import { Lab } from './lab.ts'
+import { type RedisServer, startRedis } from './redis-server.ts'
+
+/** Tables of several edges over a real Redis that is killed, comes back empty, or hangs: decision 26. */
+const clock = systemClock()
+const random = systemRandom()
+
+describe('$sht tables of two edges', { timeout: 40_000 }, () => {
+  let lab: Lab
+  let server: RedisServer
+  const closing: (() => Promise<void>)[] = []
+  beforeEach(async () => {
+    lab = new Lab()
+    server = await startRedis(lab)
+  })
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close()
+    await lab.close()
+  })
+
+  function link(): Redis {
+    const host = { clock, log: collectingLog(), random, metrics: createMetrics() }
+    const redis = openRedis(`redis://127.0.0.1:${server.port}/0`, host)
+    if (isRedisUrlFault(redis)) throw new Error(redis.fault)
+    closing.push(() => redis.close())
+    return redis
+  }
+
+  async function edge(definition = 't=>size=8', redis = link()) {
+    const table = new HashTable(parseTableDefinition(definition), clock)
+    const events = createMetrics().counter('events', '', ['event'])
+    const world = {
+      clock,
+      log: collectingLog(),
+      events,
+      origin: random.hex(8),
+      newEpoch: () => random.hex(16),
+    }
+    const sharing = new TableSharing(table, redis, world)
+    closing.push(() => sharing.close())
+    await sharing.ready(3_000)
+    return { table: new EdgeTable(table, sharing), sharing, events }
+  }
+
+  const until = async (isSo: () => boolean, withinMs = 8_000) => {
+    const start = performance.now()
+    while (!isSo() && performance.now() - start < withinMs) await pause(10)
+    expect(isSo()).toBe(true)
+  }
+
+  test('what one writes the other reads: texts of any octets, numbers, ends, removals, sums', async () => {
+    const [a, b] = [await edge(), await edge()]
+    const octets = Array.from({ length: 256 }, (_, n) => String.fromCharCode(n)).join('')
+    a.table.set('text', octets)
+    a.table.set(octets, -7)
+    a.table.set('short', 'x', 2)
+    for (let n = 0; n < 10; n++) a.table.set('n', n)
+    await until(() => b.table.get('n') === 9)
+    expect([b.table.get('text'), b.table.get(octets), b.table.get('short')]).toEqual([octets, -7, 'x'])
+    expect(b.table.expiry('short')).toBeGreaterThan(0)
+    a.table.remove('text')
+    b.table.add('n', 5)
+    a.table.add('n', 3)
+    await until(() => !b.table.has('text') && a.table.get('n') === 17 && b.table.get('n') === 17)
+    b.table.clear()
+    await until(() => a.table.size === 0)
+    await until(() => !a.table.has('short'))
+  })
+
+  test('who begins later finds what is there, page by page, and nothing that has ended', async () => {
+    const a = await edge()
+    for (let n = 0; n < 5_000; n++) a.table.set(`key-${n}`, n)
+    a.table.set('brief', 1, 1)
+    await until(() => a.sharing.untold === 0)
+    await pause(1_100)
+    const b = await edge()
+    expect([b.table.size, b.table.get('key-4711'), b.table.has('brief')]).toEqual([5_000, 4711, false])
+  })
+
+  test('1,000 sums that wait, from two edges: none comes twice', async () => {
+    const [a, b] = [await edge('t=>size=8;initval=0'), await edge('t=>size=8;initval=0')]
+    const sums = await Promise.all(
+      Array.from({ length: 1_000 }, (_, n) => (n % 2 === 0 ? a : b).table.addAmongAll('n', 1).among),
+    )
+    expect(new Set(sums)).toEqual(new Set(Array.from({ length: 1_000 }, (_, n) => n + 1)))
+    await until(() => a.table.get('n') === 1_000 && b.table.get('n') === 1_000)
+  })
+
+  test('kill -9, and back without its data: both go on alone, and give back what they know', async () => {
+    const [a, b] = [await edge(), await edge()]
+    for (let n = 0; n < 1_000; n++) a.table.set(`key-${n}`, n)
+    await until(() => b.table.size === 1_000)
+    await server.kill()
+    await until(() => !a.sharing.isInStep && !b.sharing.isInStep)
+    a.table.set('from a', 'x')
+    a.table.remove('key-1')
+    b.table.set('from b', 'y')
+    b.table.add('key-2', 40)
+    expect(await a.table.addAmongAll('key-3', 1).among).toBeNull()
+    await server.restart()
+    await until(() => a.sharing.isInStep && b.sharing.isInStep && a.sharing.untold + b.sharing.untold === 0)
+    await until(() => a.table.get('from b') === 'y' && b.table.get('from a') === 'x')
+    await until(() => a.table.get('key-2') === 42 && b.table.get('key-2') === 42)
+    await until(() => b.table.get('key-3') === 4 && a.table.get('key-3') === 4)
+    // Who removed it and who still had it came back in whichever order.
+    await until(() => [a, b].every(({ table }) => !table.has('key-1') && table.size === 1_001))
+    const c = await edge()
+    expect([c.table.get('key-999'), c.table.size]).toEqual([999, 1_001])
+  })
+
+  test('a Redis that hangs: writes are at once, nothing is told twice, and all is even when it goes on', async () => {
+    const [a, b] = [await edge('t=>initval=0'), await edge('t=>initval=0')]
+    a.table.add('n', 1)
+    await until(() => b.table.get('n') === 1)
+    server.process.signal('SIGSTOP')
+    const start = performance.now()
+    for (let n = 0; n < 100; n++) {
+      a.table.add('n', 1)
+      b.table.add('n', 1)
+      await pause(20)
+    }
+    expect(a.table.get('n')).toBe(101)
+    expect(performance.now() - start).toBeGreaterThan(1_500)
+    server.process.signal('SIGCONT')
+    await until(() => a.table.get('n') === 201 && b.table.get('n') === 201)
+    await pause(300)
+    expect([a.table.get('n'), b.table.get('n')]).toEqual([201, 201])
+  })
+
+  test('two that write the same end the same', async () => {
+    const [a, b] = [await edge(), await edge()]
+    for (let n = 0; n < 2_000; n++) {
+      const { table } = n % 3 === 0 ? a : b
+      const key = `k${n % 7}`
+      if (n % 11 === 0) table.remove(key)
+      else table.set(key, n)
+      if (n % 50 === 0) await pause(1)
+    }
+    await until(() => a.sharing.untold + b.sharing.untold === 0)
+    await pause(200)
+    const sorted = (one: typeof a) => [...one.table.live()].sort(([x], [y]) => (x < y ? -1 : 1))
+    expect(sorted(a)).toEqual(sorted(b))
+    expect(sorted(a)).toEqual(sorted(await edge()))
+  })
+})
