@@ -6,59 +6,14 @@ import type { ChangeCause, Location } from '../../src/location/location.ts'
 import { Locations } from '../../src/location/locations.ts'
 import type { StoredBinding } from '../../src/location/stored.ts'
 import { silentLog } from '../../src/runtime/log.ts'
-import { memoryTable } from '../../src/store/memory.ts'
 import { privateRegions } from '../../src/store/region.ts'
-import type { OpenTable, Table } from '../../src/store/table.ts'
 import { type SimulatedClock, simulatedClock } from '../../src/testing/clock.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 import type { ListenSocket, SocketTable } from '../../src/transport/socket.ts'
+import { Store } from './refusing-store.ts'
 
 const socket = { index: 0, label: 'udp:192.0.2.1:5060' } as ListenSocket
 const sockets = { find: (label: string) => (label === socket.label ? socket : null) } as SocketTable
-
-/** A data directory: tables by name, and a store that may refuse. */
-class Store {
-  readonly tables = new Map<string, Table<unknown>>()
-  refusing = false
-
-  readonly open: OpenTable = <R>(name: string) => {
-    const existing = this.tables.get(name)
-    if (existing !== undefined) return existing as Table<R>
-    const table = memoryTable<R>()
-    // As lmdb.ts does it: a write is visible until it is refused.
-    const refused = (undo: () => void) => Promise.reject(new Error('ENOSPC')).finally(undo)
-    const created: Table<R> = {
-      ...table,
-      put: (key, record) => {
-        const before = table.get(key)
-        const done = table.put(key, record)
-        if (!this.refusing) return done
-        return refused(() => {
-          if (table.get(key) !== record) return
-          void (before === undefined ? table.remove(key) : table.put(key, before))
-        })
-      },
-      remove: (key) => {
-        const before = table.get(key)
-        const done = table.remove(key)
-        if (!this.refusing || before === undefined) return done
-        return refused(() => void table.put(key, before))
-      },
-      get count() {
-        return table.count
-      },
-      refusal: () => (this.refusing ? 'the disk is full' : null),
-    }
-    this.tables.set(name, created as Table<unknown>)
-    return created
-  }
-
-  sizes(): Record<string, number> {
-    return Object.fromEntries(
-      [...this.tables].map(([name, { count }]) => [name.replace('usrloc.', ''), count]),
-    )
-  }
-}
 
 let clock: SimulatedClock
 let store: Store
