@@ -55,6 +55,8 @@ export interface EdgeWorldOptions {
   readonly names?: readonly string[]
   /** Instead of the usual script. */
   readonly script?: string
+  /** Edges speak to each other at addresses of their own, 10.9.0.1 and so on, which nobody else knows. */
+  readonly isInner?: boolean
   /** Of one edge alone. */
   readonly scripts?: Readonly<Record<string, string>>
 }
@@ -144,18 +146,21 @@ async function startWorld(options: EdgeWorldOptions): Promise<EdgeWorld> {
   }
 
   async function startEdge(name: string, address: string, script: string): Promise<RunningEdge> {
-    const host = network.host(name, { address })
+    const inner = address.replace('192.0.2', '10.9.0')
+    const addresses = options.isInner === true ? [address, inner] : [address]
+    const uri = options.isInner === true ? `modparam("usrloc", "edge_uri", "sip:${inner}:5060")` : ''
+    const host = network.host(name, { address, addresses: addresses.slice(1) })
     const log = collectingLog()
     const endpoint = { address, port: 5060 }
     const server = await start({
-      script: { path: resolve(`${name}.cfg`), text: script.replaceAll('EDGE', name) },
+      script: { path: resolve(`${name}.cfg`), text: `${script.replaceAll('EDGE', name)}\n${uri}\n` },
       network: host,
       // A clock is how modules tell one router from another.
       clock: { ...clock },
       random: seededRandom(100 + address.length + name.charCodeAt(0)),
       log,
       store: memoryStore(),
-      listen: [{ transport: 'udp', address, port: 5060 }],
+      listen: addresses.map((one) => ({ transport: 'udp', address: one, port: 5060 })),
       openSharedLocations: (_url, settings) => directory.join(settings),
     })
     return {
@@ -195,6 +200,7 @@ loadmodule "learn.so"
 modparam("usrloc", "store", "redis://directory/0")
 modparam("usrloc", "edge_name", "EDGE")
 modparam("usrloc", "db_mode", 0)
+modparam("registrar", "use_path", 1)
 modparam("registrar", "received_avp", "$avp(received)")
 modparam("nathelper", "received_avp", "$avp(received)")
 modparam("learn", "source", "203.0.113.0/24=>pinhole=60;carrier=1")

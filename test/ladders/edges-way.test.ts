@@ -264,6 +264,122 @@ describe('a call', () => {
   })
 })
 
+describe('edges that speak to each other at addresses of their own', () => {
+  way(
+    'use those for requests, and each side of a call comes back to the socket that it knows',
+    async (world) => {
+      const { alice, device, from } = await telephones(world)
+      await call(alice, device)
+      const invite = device.inbox.find(({ method }) => method === 'INVITE')
+      expect(
+        invite?.headers('Record-Route').map((value) => /@?(\d[\d.]+)/.exec(value.replace(/^.*@/, '@'))?.[1]),
+      ).toEqual(['192.0.2.2', '10.9.0.2', '10.9.0.1', '192.0.2.1'])
+      await device.sends('INVITE', sdp)
+      await alice.receives('INVITE')
+      await alice.sends(200, sdp)
+      await device.receives(200)
+      await device.sends('ACK')
+      await alice.receives('ACK')
+      await alice.sends('BYE')
+      await device.receives('BYE')
+      await device.sends(200)
+      await alice.receives(200)
+      for (const { fromHost, toHost, from: source, to } of world.network.captured.slice(from)) {
+        const between = [fromHost, toHost].toSorted().join()
+        if (between === 'a,b')
+          expect([source.address, to.address].toSorted()).toEqual(['10.9.0.1', '10.9.0.2'])
+        else if (between === 'b,device') expect([source.address, to.address]).toContain('192.0.2.2')
+        else expect([source.address, to.address]).toContain('192.0.2.1')
+      }
+    },
+    { isInner: true },
+  )
+})
+
+describe('a call to several', () => {
+  way('rings at both edges, and stops where nobody answered', async (world) => {
+    const { alice, device } = await telephones(world)
+    const desk = world.agent('desk', 'a', { user: 'device' })
+    await desk.registers()
+    await world.advance(10)
+    await alice.sends('INVITE sip:device@example.com', sdp)
+    await desk.receives('INVITE')
+    const invite = await device.receives('INVITE')
+    await device.sends(180)
+    await alice.receives(180)
+    await desk.sends(200, sdp)
+    await alice.receives(200)
+    const cancel = await device.receives('CANCEL')
+    expect(cancel.header('Reason')).toContain('cause=200')
+    await device.sends(200, { request: cancel })
+    await device.sends(487, { request: invite })
+    await device.receives('ACK')
+    await alice.sends('ACK')
+    await desk.receives('ACK')
+  })
+})
+
+describe('a call from the device', () => {
+  way('is its edge script\u2019s, and the other edge is the owner', async (world) => {
+    const { alice, device } = await telephones(world)
+    await call(device, alice)
+    expect(runs(world, 'a')).toEqual([])
+    expect(runs(world, 'b').length).toBeGreaterThan(0)
+    await alice.sends('INVITE', sdp)
+    await device.receives('INVITE')
+    await device.sends(200, sdp)
+    await alice.receives(200)
+    await alice.sends('ACK')
+    await device.receives('ACK')
+    await device.sends('BYE')
+    await alice.receives('BYE')
+    await alice.sends(200)
+    await device.receives(200)
+  })
+})
+
+describe('a subscription', () => {
+  way('has NOTIFYs that find their way back', async (world) => {
+    const { alice, device } = await telephones(world)
+    await alice.sends('SUBSCRIBE sip:device@example.com', { headers: { Event: 'presence', Expires: '600' } })
+    await device.receives('SUBSCRIBE')
+    await device.sends(200)
+    await alice.receives(200)
+    await device.sends('NOTIFY', { headers: { Event: 'presence', 'Subscription-State': 'active' } })
+    await alice.receives('NOTIFY')
+    await alice.sends(200)
+    await device.receives(200)
+    await alice.sends('SUBSCRIBE', { headers: { Event: 'presence', Expires: '0' } })
+    await device.receives('SUBSCRIBE')
+    await device.sends(200)
+    await alice.receives(200)
+  })
+})
+
+describe('a device behind another proxy', () => {
+  way('is reached along its Path, which only its edge knows', async (world) => {
+    const { alice, from } = await telephones(world)
+    const proxy = world.agent('proxy', 'b')
+    await proxy.sends('REGISTER sip:example.com', {
+      headers: {
+        To: '<sip:phone@example.com>',
+        From: '<sip:phone@example.com>;tag=1',
+        Contact: '<sip:phone@10.1.1.1>',
+        Supported: 'path',
+        Path: `<sip:hop@${proxy.host.address};lr>`,
+      },
+    })
+    await proxy.receives(200)
+    await world.advance(10)
+    await alice.sends('MESSAGE sip:phone@example.com')
+    const message = await proxy.receives('MESSAGE sip:phone@10.1.1.1')
+    expect(message.headers('Route')).toEqual([`<sip:hop@${proxy.host.address};lr>`])
+    await proxy.sends(200)
+    await alice.receives(200)
+    expect(hops(world, from)).toContain('a > b MESSAGE')
+  })
+})
+
 /** The same two, still registered. */
 async function again(world: EdgeWorld) {
   const device = world.agent('device2', 'b', { user: 'device', behind: 'mobile', port: 5070 })
