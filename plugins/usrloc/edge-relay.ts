@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import {
   applyRoutePlan,
   type Binding,
@@ -168,10 +169,10 @@ export class EdgeRelay {
 
   /** From the device, onwards along its route set: RFC 3261 §16.6 steps 6 and 7. */
   #relayOutward(request: SipMessage, flow: Flow, binding: Binding | null): Refusal | null {
-    if (binding === null && !endsDialogs.has(request.method)) {
-      return unavailable('the binding is not here any more')
+    if (!endsDialogs.has(request.method)) {
+      if (binding === null) return unavailable('the binding is not here any more')
+      if (!isFrom(binding, flow)) return forbidden('it does not come from the device')
     }
-    if (binding !== null && !isFrom(binding, flow)) return forbidden('it does not come from the device')
     const { plan, edits, target } = this.#unrouted(request)
     if (plan.code === -1) return badRoute
     target.destinationUri = plan.destinationUri
@@ -242,7 +243,7 @@ export class EdgeRelay {
       log.debug({ callId, method, source, statusCode }, `refused a request with a token of the edges: ${why}`)
     }
     const headers = `Reason: SIP;cause=${statusCode};text=${quoted(why)}\r\n`
-    proxy.stateless.reply(request, flow, statusCode, reason, { headers })
+    proxy.stateless.reply(request, flow, statusCode, reason, { headers, forceRport: true })
   }
 }
 
@@ -270,7 +271,7 @@ function makesDialog({ method, toTag }: SipMessage): boolean {
   return toTag === '' && dialogMethods.has(method)
 }
 
-/** What a device may send though its binding has gone: many unregister, and then hang up. */
+/** What a device may send though it has moved, or its binding has gone: many unregister, and then hang up. */
 const endsDialogs: ReadonlySet<string> = new Set(['ACK', 'BYE'])
 
 /**
@@ -281,11 +282,7 @@ function isFrom({ flow, path, received, contact }: Binding, { address }: Flow): 
   if (flow !== null) return flow.flow.address === address
   const uri = path.length > 0 ? null : parseUri(received || contact)
   const host = uri === null ? '' : hostWithoutBrackets(uri.host)
-  return !isAddress(host) || host === address
-}
-
-function isAddress(host: string): boolean {
-  return host.includes(':') || /^\d+\.\d+\.\d+\.\d+$/.test(host)
+  return isIP(host) === 0 || host === address
 }
 
 /** RFC 3261 §16.3 step 3; 0 also for what is no number. */

@@ -73,7 +73,7 @@ export default definePlugin({
       check: checkEdgeUri,
       doc:
         'Where the other edges send what is for devices of this one, and where it sends to them from: ' +
-        'sip:192.0.2.7:5060. By default the first UDP socket.',
+        'sip:192.0.2.7:5060, an address and no name. By default the first UDP socket.',
     },
     edge_heartbeat: {
       type: 'int',

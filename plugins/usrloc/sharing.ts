@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import {
   ArgumentProblem,
@@ -84,7 +85,9 @@ export function checkEdgeUri(value: string | number): void {
   if (value === '') return
   const uri = parseUri(String(value))
   const isPlain = uri !== null && uri.scheme === 'sip' && !uri.user && uri.params === '' && uri.headers === ''
-  if (!isPlain) throw new ArgumentProblem(`'${value}' is not the URI of an edge`, 'sip:192.0.2.7:5060')
+  // What comes from there must be known for an edge's by its source address.
+  if (!isPlain || isIP(uri.host) === 0)
+    throw new ArgumentProblem(`'${value}' is not the URI of an edge`, 'sip:192.0.2.7:5060')
 }
 
 export function checkHeartbeat(value: string | number): void {

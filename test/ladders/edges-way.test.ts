@@ -248,6 +248,29 @@ describe('a call', () => {
     },
   )
 
+  way('can be ended by a device that is somewhere else now, and by nobody else', async (world) => {
+    const { alice, device } = await telephones(world)
+    await call(alice, device)
+    const invite = device.inbox.find(({ method }) => method === 'INVITE')
+    const moved = world.agent('moved', 'b', { behind: 'home', rport: false })
+    const inDialog = (method: string) => ({
+      headers: {
+        Route: (invite?.headers('Record-Route') ?? []).join(', '),
+        From: `${invite?.header('To')};tag=${invite?.localTag}`,
+        To: invite?.header('From') ?? '',
+        'Call-ID': invite?.header('Call-ID') ?? '',
+        CSeq: `20 ${method}`,
+      },
+    })
+    const contact = /<(.*)>/.exec(invite?.header('Contact') ?? '')?.[1]
+    await moved.sends(`MESSAGE ${contact}`, inDialog('MESSAGE'))
+    await moved.receives(403)
+    await moved.sends(`BYE ${contact}`, inDialog('BYE'))
+    await alice.receives('BYE')
+    await alice.sends(200)
+    await moved.receives(200)
+  })
+
   way('can be ended by a device that has unregistered, and nothing else can be begun', async (world) => {
     const { alice, device } = await telephones(world)
     await call(alice, device)
