@@ -218,7 +218,7 @@ class SimulatedSharedTable implements SharedDirectoryTable {
   }
 
   begin(): void {
-    this.resume()
+    if (this.#isReachable) this.#tellAll()
   }
 
   fetch(aor: string): Promise<boolean> | null {
@@ -278,6 +278,10 @@ class SimulatedSharedTable implements SharedDirectoryTable {
     this.#known.clear()
     if (!this.#isReachable) return
     for (const change of this.#untold.splice(0)) this.#tellLate(change)
+    this.#tellAll()
+  }
+
+  #tellAll(): void {
     for (const page of [...this.#own.pages()]) {
       for (const after of page) this.#tellLate({ before: null, after, at: after.modifiedAt })
     }
