@@ -1,4 +1,11 @@
-import { type Binding, type Edges, type Flow, type PluginHost, parseUri } from '../../src/plugin/index.ts'
+import {
+  type Binding,
+  type EdgeState,
+  type Edges,
+  type Flow,
+  type PluginHost,
+  parseUri,
+} from '../../src/plugin/index.ts'
 import { EdgeDrain } from './edge-drain.ts'
 import { EdgeRelay } from './edge-relay.ts'
 import type { UsrlocExports } from './exports.ts'
@@ -16,6 +23,13 @@ export function serveEdges(
   host.knows((_request, flow) => edges.isEdgeAddress(flow.address, flow.port))
   host.onSendError((flow, code) => {
     if (saysDead.has(code)) suspect(edges, flow)
+  })
+  const alive = new Set<string>()
+  edges.onChange(() => {
+    for (const edge of edges.all()) {
+      if (edge.isAlive) alive.add(edge.name)
+      else if (alive.delete(edge.name) && !edge.isSelf) giveUp(host, edge)
+    }
   })
   return {
     'edges.drain': (params) => drain.command(params),
@@ -54,11 +68,26 @@ function refuse(): never {
 /** What ICMP says of a port on which nobody listens, or of a host that is gone. */
 const saysDead: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'EHOSTDOWN'])
 
-/** Requests that wait for its answer fail by themselves: the transaction layer hears of the error, too. */
-function suspect(edges: Edges, { address, port }: Flow): void {
-  for (const { name, uri, isSelf } of edges.all()) {
-    if (isSelf) continue
-    const parsed = parseUri(uri)
-    if (parsed !== null && parsed.host === address && (parsed.port || 5060) === port) edges.suspect(name)
+function suspect(edges: Edges, flow: Flow): void {
+  for (const edge of edges.all()) if (!edge.isSelf && isAt(edge, flow)) edges.suspect(edge.name)
+}
+
+/**
+ * Requests that an edge has not answered in any way, now that it is dead: 503, so that failure routes and the outbox have
+ * them and nobody waits for the end of timer B or F. One that has answered 100 may be cut off from Redis alone.
+ */
+function giveUp({ proxy }: PluginHost, edge: EdgeState): void {
+  for (const context of [...proxy.contexts()]) {
+    for (const { client } of [...context.branches]) {
+      if (client === null || client.lastStatus !== 0 || client.isTerminated || !isAt(edge, client.flow))
+        continue
+      client.abandon()
+      client.user?.onTransportError('EHOSTDOWN')
+    }
   }
+}
+
+function isAt({ uri }: EdgeState, { address, port }: Flow): boolean {
+  const parsed = parseUri(uri)
+  return parsed !== null && parsed.host === address && (parsed.port || 5060) === port
 }

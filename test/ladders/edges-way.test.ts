@@ -445,6 +445,29 @@ describe('an owner that cannot', () => {
     await alice.receives('480 Cold')
   })
 
+  way('falls silent: what it has not answered fails when it is known to be dead', async (world) => {
+    const { alice } = await telephones(world)
+    world.network.drop(({ toHost }) => toHost === 'b', Number.POSITIVE_INFINITY)
+    await alice.sends('MESSAGE sip:device@example.com')
+    await alice.receivesNothing(1_500)
+    world.directory.kill('b')
+    await alice.receives('5xx', { within: 10 })
+    expect(world.edge('a').log.messages('info')).toContainEqual(expect.stringContaining('a failed with 503'))
+  })
+
+  way('is said to be dead, and rings: nobody gives up', async (world) => {
+    const { alice, device } = await telephones(world)
+    await alice.sends('INVITE sip:device@example.com', sdp)
+    await device.receives('INVITE')
+    await device.sends(180)
+    await alice.receives(180)
+    world.directory.kill('b')
+    await device.sends(200, sdp)
+    await alice.receives(200)
+    await alice.sends('ACK')
+    await device.receives('ACK')
+  })
+
   way('is dead: whoever can be reached without it is', async (world) => {
     const { alice } = await telephones(world)
     const server = world.agent('server', 'b')
