@@ -55,8 +55,8 @@ export interface EdgeWorldOptions {
   readonly names?: readonly string[]
   /** Instead of the usual script. */
   readonly script?: string
-  /** Edges speak to each other at addresses of their own, 10.9.0.1 and so on, which nobody else knows. */
-  readonly isInner?: boolean
+  /** Edges speak to each other at addresses of their own, 10.9.0.1 or [fd00::1] and so on, which nobody else knows. */
+  readonly inner?: 4 | 6
   /** Of one edge alone. */
   readonly scripts?: Readonly<Record<string, string>>
 }
@@ -146,9 +146,12 @@ async function startWorld(options: EdgeWorldOptions): Promise<EdgeWorld> {
   }
 
   async function startEdge(name: string, address: string, script: string): Promise<RunningEdge> {
-    const inner = address.replace('192.0.2', '10.9.0')
-    const addresses = options.isInner === true ? [address, inner] : [address]
-    const uri = options.isInner === true ? `modparam("usrloc", "edge_uri", "sip:${inner}:5060")` : ''
+    const inner = address.replace('192.0.2.', options.inner === 6 ? 'fd00::' : '10.9.0.')
+    const addresses = options.inner === undefined ? [address] : [address, inner]
+    const uri =
+      options.inner === undefined
+        ? ''
+        : `modparam("usrloc", "edge_uri", "sip:${options.inner === 6 ? `[${inner}]` : inner}:5060")`
     const host = network.host(name, { address, addresses: addresses.slice(1) })
     const log = collectingLog()
     const endpoint = { address, port: 5060 }

@@ -288,35 +288,41 @@ describe('a call', () => {
 })
 
 describe('edges that speak to each other at addresses of their own', () => {
-  way(
-    'use those for requests, and each side of a call comes back to the socket that it knows',
-    async (world) => {
-      const { alice, device, from } = await telephones(world)
-      await call(alice, device)
-      const invite = device.inbox.find(({ method }) => method === 'INVITE')
-      expect(
-        invite?.headers('Record-Route').map((value) => /@?(\d[\d.]+)/.exec(value.replace(/^.*@/, '@'))?.[1]),
-      ).toEqual(['192.0.2.2', '10.9.0.2', '10.9.0.1', '192.0.2.1'])
-      await device.sends('INVITE', sdp)
-      await alice.receives('INVITE')
-      await alice.sends(200, sdp)
-      await device.receives(200)
-      await device.sends('ACK')
-      await alice.receives('ACK')
-      await alice.sends('BYE')
-      await device.receives('BYE')
-      await device.sends(200)
-      await alice.receives(200)
-      for (const { fromHost, toHost, from: source, to } of world.network.captured.slice(from)) {
-        const between = [fromHost, toHost].toSorted().join()
-        if (between === 'a,b')
-          expect([source.address, to.address].toSorted()).toEqual(['10.9.0.1', '10.9.0.2'])
-        else if (between === 'b,device') expect([source.address, to.address]).toContain('192.0.2.2')
-        else expect([source.address, to.address]).toContain('192.0.2.1')
-      }
-    },
-    { isInner: true },
-  )
+  for (const [family, prefix] of [
+    [4, '10.9.0.'],
+    [6, 'fd00::'],
+  ] as const) {
+    way(
+      `use those for requests, and each side of a call comes back to the socket that it knows: IPv${family}`,
+      async (world) => {
+        const { alice, device, from } = await telephones(world)
+        await call(alice, device)
+        const invite = device.inbox.find(({ method }) => method === 'INVITE')
+        const hosts = invite?.headers('Record-Route').map((value) => {
+          return /(?:@|sip:)\[?([\d.]{7,}|[\da-f:]{6,})\]?;/.exec(value)?.[1]
+        })
+        expect(hosts).toEqual(['192.0.2.2', `${prefix}2`, `${prefix}1`, '192.0.2.1'])
+        await device.sends('INVITE', sdp)
+        await alice.receives('INVITE')
+        await alice.sends(200, sdp)
+        await device.receives(200)
+        await device.sends('ACK')
+        await alice.receives('ACK')
+        await alice.sends('BYE')
+        await device.receives('BYE')
+        await device.sends(200)
+        await alice.receives(200)
+        for (const { fromHost, toHost, from: source, to } of world.network.captured.slice(from)) {
+          const between = [fromHost, toHost].toSorted().join()
+          if (between === 'a,b')
+            expect([source.address, to.address].toSorted()).toEqual([`${prefix}1`, `${prefix}2`])
+          else if (between === 'b,device') expect([source.address, to.address]).toContain('192.0.2.2')
+          else expect([source.address, to.address]).toContain('192.0.2.1')
+        }
+      },
+      { inner: family },
+    )
+  }
 })
 
 describe('a call to several', () => {
