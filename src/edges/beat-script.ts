@@ -72,7 +72,7 @@ if kind ~= 'look' then
     next = math.max(next, 1)
     local gone = kind == 'bye' and 1 or 0
     redis.call('HSET', key, field, cmsgpack.pack({ uri, instance, next, now, every, draining, gone, floors }))
-    if not isMine or before[1] ~= uri or before[6] ~= draining or before[7] ~= gone or before[8] ~= floors then
+    if not isMine or not isAlive(before) or before[1] ~= uri or before[6] ~= draining or before[7] ~= gone or before[8] ~= floors then
       redis.call('PUBLISH', ARGV[11], name)
     end
   end

@@ -85,8 +85,11 @@ for i = 9, #ARGV, 15 do
 end
 
 local function isOutdated(c)
+  local isHere = false
   for _, r in ipairs(live) do
-    if r[1] ~= self then
+    if r[1] == self then
+      isHere = isHere or r[3] == c[3]
+    else
       if c.op == '+' then
         if isSame(c, r) and not isAfter(c[4], c[5], c[6], r[4], r[5], r[6]) then return true end
       elseif r[1] == c[1] and r[3] == c[3] then
@@ -94,7 +97,8 @@ local function isOutdated(c)
       end
     end
   end
-  if c.op == '-' then return false end
+  -- What is here was judged when it came: graves that it dug itself are none of its own.
+  if c.op == '-' or isHere then return false end
   for _, r in ipairs(buried) do
     if (r[3] == c[3] or isSame(c, r)) and not isAfter(c[4], c[5], c[6], r[12], r[5], r[6]) then return true end
   end

@@ -259,17 +259,19 @@ export class LivingEdges implements Edges {
   /** What was told is lost, whoever told it; clocks that were measured are another Redis'. */
   #beginEpoch(): void {
     this.time.restart()
+    this.#grantGrace()
     for (const edge of this.#known.values()) edge.forgetTold()
     this.#floors = nothingTold(this.#floors)
   }
 
   /** After a silence of Redis' own nobody is dead who has had no time to beat again. */
   #noteSilence(askedAt: number): void {
-    const now = this.#host.clock.now()
-    const patience = limits.edgeHeartbeatsMissedMax * this.#heartbeatMs
-    if (this.#heardAt > 0 && askedAt - this.#heardAt > 2 * this.#heartbeatMs)
-      this.#graceUntil = now + patience
-    this.#heardAt = now
+    if (this.#heardAt > 0 && askedAt - this.#heardAt > 2 * this.#heartbeatMs) this.#grantGrace()
+    this.#heardAt = this.#host.clock.now()
+  }
+
+  #grantGrace(): void {
+    this.#graceUntil = this.#host.clock.now() + limits.edgeHeartbeatsMissedMax * this.#heartbeatMs
   }
 
   get #isGraceful(): boolean {

@@ -40,6 +40,7 @@ export class Retelling {
   #isClosed = false
   #isSaid = false
   #timer: Timer | null = null
+  #dueAt = 0
   #walkTimer: Timer | null = null
 
   constructor(services: RetellingServices) {
@@ -65,7 +66,7 @@ export class Retelling {
       this.wantAll()
       if (!edges.isHeart) host.workers.tellOne(0, `edges ${table}`, 'all')
     }
-    this.#schedule(retryMilliseconds)
+    this.#schedule(this.#services.isUp() ? retryMilliseconds : 0)
   }
 
   wantAll(): void {
@@ -101,8 +102,10 @@ export class Retelling {
   }
 
   #schedule(milliseconds: number): void {
-    if (this.#isRunning || this.#isClosed) return
+    const dueAt = this.#clock.now() + milliseconds
+    if (this.#isRunning || this.#isClosed || (this.#timer !== null && this.#dueAt <= dueAt)) return
     this.#timer?.cancel()
+    this.#dueAt = dueAt
     this.#timer = this.#clock.schedule(milliseconds, () => void this.#run())
   }
 
