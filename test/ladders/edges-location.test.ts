@@ -84,6 +84,8 @@ const contactsOf = (received: Received) =>
     .map((contact) => /<([^>]*)>/.exec(contact)?.[1])
     .sort()
 
+type Listed = { Contacts: { Contact: Record<string, unknown> }[] }
+
 /** A second telephone of bob. */
 const another = { user: 'bob', port: 5070 }
 
@@ -181,8 +183,14 @@ describe('who is registered at one edge', () => {
     const bob = world.agent('bob', 'a')
     await registers(bob, world, 'a', 'call', 1)
     await bob.receives(200)
+    const before = (await world.edge('a').rpc('ul.lookup', 'location', 'bob')) as Listed
+    const ruid = before.Contacts[0]?.Contact['Ruid']
+    expect(ruid).toMatch(/^uloc-/)
     await registers(bob, world, 'b', 'call', 2)
     const moved = await bob.receives(200)
+    // By another name: the one that it had is the other edge's to give.
+    const named = (await world.edge('a').rpc('ul.lookup', 'location', 'bob')) as Listed
+    expect(named.Contacts.map(({ Contact }) => Contact['Ruid'])).not.toContain(ruid)
     expect(contactsOf(moved)).toEqual([bob.contact])
     expect(world.directory.contacts('bob')).toEqual([`b ${bob.contact}`])
     expect(await world.edge('a').rpc('ul.db_contacts', 'location')).toBe(0)
@@ -329,6 +337,15 @@ describe('an edge that dies', () => {
   })
 })
 
+describe('an edge that stops', () => {
+  edges('says goodbye: it is dead for the others at once', async (world) => {
+    await world.agent('bob', 'a', { behind: 'home' }).registers()
+    expect(await rc(world, 'b', 'lookup')).toBe(1)
+    await world.edge('a').server.stop(0)
+    expect(await rc(world, 'b', 'lookup')).toBe(-3)
+  })
+})
+
 describe('a device that is learned', () => {
   const learned = async (world: EdgeWorld, agent: Agent, edge: string) => {
     await agent.sends('MESSAGE sip:server@example.com', { body: 'x', to: world.edge(edge).endpoint })
@@ -367,8 +384,6 @@ describe('a device that is learned', () => {
 })
 
 describe('commands', () => {
-  type Listed = { Contacts: { Contact: Record<string, unknown> }[] }
-
   edges('show whose a binding is, and remove it wherever it is', async (world) => {
     const { rpc } = world.edge('b')
     const bob = world.agent('bob', 'a')

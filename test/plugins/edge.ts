@@ -7,10 +7,12 @@ import type {
   PluginDefinition,
   PluginHost,
   RouteContext,
+  SharedLocationsOptions,
   SipMessage,
   Table,
 } from '../../src/plugin/index.ts'
 import { createTarget } from '../../src/proxy/target.ts'
+import type { OpenRedis } from '../../src/redis/redis-links.ts'
 import { createMetrics } from '../../src/runtime/metrics.ts'
 import { ScriptScope } from '../../src/script/scope.ts'
 import { createEditList } from '../../src/sip/edit.ts'
@@ -22,6 +24,7 @@ import { privateRegions } from '../../src/store/region.ts'
 import { type SimulatedClock, simulatedClock } from '../../src/testing/clock.ts'
 import { collectingLog } from '../../src/testing/log.ts'
 import { seededRandom } from '../../src/testing/random.ts'
+import type { SharedDirectory } from '../../src/testing/shared-location.ts'
 import { oneWorker } from '../../src/worker/workers.ts'
 
 /**
@@ -46,12 +49,20 @@ export type Edge = ReturnType<typeof createEdge>
 export const router = udpSocket(0, '50.170.158.149', 5060)
 
 export function createEdge(
-  options: { tables?: Map<string, Table<unknown>>; sockets?: ListenSocket[]; clock?: SimulatedClock } = {},
+  options: {
+    tables?: Map<string, Table<unknown>>
+    sockets?: ListenSocket[]
+    clock?: SimulatedClock
+    /** What it shares with others, if usrloc's `store` is set. */
+    directory?: SharedDirectory
+    openRedis?: OpenRedis
+    seed?: number
+  } = {},
 ) {
   const clock = options.clock ?? simulatedClock()
   const log = collectingLog()
   const metrics = createMetrics()
-  const random = seededRandom(7)
+  const random = seededRandom(options.seed ?? 7)
   const tables = options.tables ?? new Map<string, Table<unknown>>()
   const sockets = options.sockets ?? [router]
   const exported = new Map<string, unknown>()
@@ -99,7 +110,10 @@ export function createEdge(
       return table
     },
     openRegion: privateRegions(),
+    openRedis: options.openRedis,
     workers: oneWorker,
+    openSharedLocations: (_url: string, settings: SharedLocationsOptions) =>
+      options.directory?.join(settings),
     resolvePath: (path: string) => path,
     exportsOf: (name: string) => exported.get(name),
     sendRaw: (_socket: ListenSocket, text: string, address: string, port: number) =>
