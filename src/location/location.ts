@@ -1,15 +1,21 @@
 import { limits } from '../limits.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import type { Binding, Origin } from './binding.ts'
+import type { Binding } from './binding.ts'
 import { type BindingTable, type Page, type PageMark, type RefreshOutcome, Undone } from './binding-table.ts'
+import {
+  type ChangeCause,
+  type ChangeListener,
+  ChangeListeners,
+  type RefreshListener,
+} from './change-listeners.ts'
 import type { FlowTable } from './flows.ts'
 import { HeldBindings } from './held-bindings.ts'
 import type { HeldPeers } from './held-peers.ts'
 import type { HeldStore } from './held-store.ts'
 import type { Refreshed } from './record-refresh.ts'
 import { Outdated, type OwnBindings, type SharedTable } from './shared-table.ts'
-import { ownPart, Sharing } from './sharing.ts'
+import { alivePages, ownPart, Sharing } from './sharing.ts'
 
 /**
  * One location table (Kamailio: a usrloc domain): all bindings of all addresses-of-record. Most are kept as octets, in
@@ -26,20 +32,6 @@ export interface Change {
   /** The request that removes it, if one does: what came before that request must not bring it back. */
   readonly request?: { readonly callId: string; readonly cseq: number }
 }
-
-/** Why a binding went, or that it came. */
-export type ChangeCause = 'added' | 'updated' | 'removed' | 'expired' | 'undone'
-
-/** `isElsewhere`: another worker has changed it, and its listeners have heard of it as what they are to act on. */
-export type ChangeListener = (
-  cause: ChangeCause,
-  binding: Binding,
-  before: Binding | null,
-  isElsewhere: boolean,
-) => void
-
-/** Hears that a binding of this origin has been refreshed. */
-export type RefreshListener = (origin: Origin) => void
 
 export interface LocationOptions {
   name: string
@@ -61,8 +53,6 @@ export interface LocationOptions {
 
 /** A learned flow's last packet is told to the store this often, in milliseconds, not on every packet. */
 const flowStoreInterval = 10_000
-/** Held bindings that pages() gives at once. */
-const heldPerPage = 200
 
 export class Location implements OwnBindings {
   readonly name: string
@@ -77,9 +67,7 @@ export class Location implements OwnBindings {
   readonly #answersFirst: () => boolean
   /** Null where there is one edge. */
   readonly #sharing: Sharing | null
-  readonly #listeners: ChangeListener[] = []
-  /** One for each of them. */
-  readonly #refreshListeners: (RefreshListener | null)[] = []
+  readonly #listeners = new ChangeListeners()
   #isRestored = false
 
   constructor(options: LocationOptions) {
@@ -180,14 +168,7 @@ export class Location implements OwnBindings {
    * CSeq and times; who does not give it wants to see every binding, which makes registrations dearer.
    */
   onChange(listener: ChangeListener, onRefresh: RefreshListener | null = null): () => void {
-    this.#listeners.push(listener)
-    this.#refreshListeners.push(onRefresh)
-    return () => {
-      const index = this.#listeners.indexOf(listener)
-      if (index < 0) return
-      this.#listeners.splice(index, 1)
-      this.#refreshListeners.splice(index, 1)
-    }
+    return this.#listeners.add(listener, onRefresh)
   }
 
   /**
@@ -198,10 +179,10 @@ export class Location implements OwnBindings {
   refresh(after: Refreshed, now = this.#clock.now()): RefreshOutcome {
     // The others are told of what apply() makes.
     if (this.#sharing !== null) return 'other'
-    if (this.#held.of(after.aor).length > 0 || this.#refreshListeners.includes(null)) return 'other'
+    if (this.#held.of(after.aor).length > 0 || this.#listeners.seeAll) return 'other'
     const outcome = this.#table.refresh(after, now)
     if (outcome === 'absent' && !this.hasRoomFor(1)) return 'other'
-    if (outcome === 'done') for (const listener of this.#refreshListeners) listener?.(after.origin)
+    if (outcome === 'done') this.#listeners.refreshed(after.origin)
     return outcome
   }
 
@@ -255,16 +236,8 @@ export class Location implements OwnBindings {
   }
 
   /** What has not expired, some at a time: for others who have forgotten it, or do not know it yet. */
-  *pages(): Iterable<readonly Binding[]> {
-    const isAlive = ({ expiresAt }: Binding) => expiresAt > this.#clock.now()
-    let from: PageMark | null = null
-    do {
-      const page: Page = this.#table.page(from)
-      yield page.bindings.filter(isAlive)
-      from = page.next
-    } while (from !== null)
-    const held = [...this.#held.all()]
-    for (let i = 0; i < held.length; i += heldPerPage) yield held.slice(i, i + heldPerPage).filter(isAlive)
+  pages(): Iterable<readonly Binding[]> {
+    return alivePages(this.#table, this.#held, this.#clock)
   }
 
   /** Removes what has expired by now and says so to the listeners. How many. */
@@ -458,12 +431,12 @@ export class Location implements OwnBindings {
 
   #tell({ before, after }: Change, cause?: ChangeCause): void {
     const subject = after ?? before
-    if (subject === null || this.#listeners.length === 0) return
+    if (subject === null || this.#listeners.isEmpty) return
     this.#say(cause ?? (after === null ? 'removed' : before === null ? 'added' : 'updated'), subject, before)
   }
 
   #say(cause: ChangeCause, binding: Binding, before: Binding | null, isElsewhere = false): void {
-    for (const listener of this.#listeners) listener(cause, binding, before, isElsewhere)
+    this.#listeners.changed(cause, binding, before, isElsewhere)
   }
 }
 

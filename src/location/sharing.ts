@@ -1,4 +1,7 @@
+import type { Clock } from '../runtime/clock.ts'
 import type { Binding } from './binding.ts'
+import type { BindingTable, Page, PageMark } from './binding-table.ts'
+import type { HeldBindings } from './held-bindings.ts'
 import type { Change } from './location.ts'
 import { Outdated, type SharedTable } from './shared-table.ts'
 
@@ -54,6 +57,26 @@ export class Sharing {
     }
   }
 }
+
+/** All that others are told of after they have forgotten it, some at a time. */
+export function* alivePages(
+  table: BindingTable,
+  held: HeldBindings,
+  clock: Clock,
+): Iterable<readonly Binding[]> {
+  const isAlive = ({ expiresAt }: Binding) => expiresAt > clock.now()
+  let from: PageMark | null = null
+  do {
+    const page: Page = table.page(from)
+    yield page.bindings.filter(isAlive)
+    from = page.next
+  } while (from !== null)
+  const objects = [...held.all()]
+  for (let i = 0; i < objects.length; i += heldPerPage)
+    yield objects.slice(i, i + heldPerPage).filter(isAlive)
+}
+
+const heldPerPage = 200
 
 export function isOfOthers(binding: Binding | null): binding is Binding {
   return binding !== null && binding.elsewhere !== null
