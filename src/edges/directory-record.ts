@@ -25,6 +25,7 @@ export interface Teller {
   readonly floor: number
   readonly mode: MatchingMode
   readonly time: RedisTime
+  readonly now: number
 }
 
 /** The arguments of tellScript. `isStrict`: if one of the changes comes too late, none is made. */
@@ -45,9 +46,11 @@ export function tellArguments(
 function changeArguments(teller: Teller, { before, after, at, request }: TimedChange): RedisArgument[] {
   const binding = after ?? before
   if (binding === null) return []
-  const { edge, time, mode } = teller
+  const { edge, time, mode, now } = teller
   const owner = binding.elsewhere?.edge.name ?? edge
-  const until = Number.isFinite(binding.expiresAt) ? binding.expiresAt : at + limits.edgePermanentMilliseconds
+  const until = Number.isFinite(binding.expiresAt)
+    ? binding.expiresAt
+    : now + limits.edgePermanentMilliseconds
   const contact = octetsOf(binding.contact)
   const key = matchingKey(binding, mode)
   const taken = after !== null && before !== null && before.ruid !== after.ruid ? before : null

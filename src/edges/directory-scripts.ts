@@ -1,3 +1,4 @@
+import { octetsOf } from '../location/binding-codec.ts'
 import { keyOf } from '../redis/keys.ts'
 import type { RedisReply } from '../redis/redis.ts'
 import { defineScript, type Script, textOf } from '../redis/script.ts'
@@ -14,7 +15,7 @@ import { type DirectoryRecord, readRecord } from './directory-record.ts'
  * contacts the same, if that is not the contact as it stands (directory-record.ts).
  */
 export function directoryKey(table: string, aor: string): string {
-  return keyOf(`loc.${encodeURIComponent(table)}`, aor)
+  return keyOf(`loc.${encodeURIComponent(table)}`, octetsOf(aor))
 }
 
 /** On it stands what others have lost, and of which address-of-record they are to forget what they remember. */

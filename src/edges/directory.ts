@@ -48,6 +48,7 @@ export class Directory {
       floor: this.#edges.ownFloor(this.table),
       mode: this.#mode,
       time: this.#edges.time,
+      now: this.#clock.now(),
     }
     const args = tellArguments(teller, this.channel, aor, changes, isStrict)
     return this.#redis.run(tellScript, [directoryKey(this.table, aor)], args)

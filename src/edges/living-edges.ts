@@ -1,4 +1,5 @@
 import { limits } from '../limits.ts'
+import { octetsOf } from '../location/binding-codec.ts'
 import type { Owner } from '../location/shared-table.ts'
 import type { Redis, Subscription } from '../redis/redis.ts'
 import type { Timer } from '../runtime/clock.ts'
@@ -61,7 +62,7 @@ export class LivingEdges implements Edges {
 
   constructor(redis: Redis, host: EdgesHost, options: EdgesOptions) {
     const { workers, random, clock, metrics } = host
-    this.self = { name: options.name, uri: options.uri }
+    this.self = { name: octetsOf(options.name), uri: options.uri }
     this.time = new RedisTime(clock)
     this.#redis = redis
     this.#host = host
@@ -69,7 +70,7 @@ export class LivingEdges implements Edges {
     this.#isHeart = workers.index === 0
     this.#instance =
       workers.count > 1 ? Buffer.from(workers.sharedKey('edges')).toString('hex') : random.hex(16)
-    const own = this.#edgeOf(options.name)
+    const own = this.#edgeOf(this.self.name)
     own.uri = options.uri
     this.#noteAddresses()
     metrics.gauge(

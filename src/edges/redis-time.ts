@@ -17,7 +17,12 @@ export class RedisTime {
   /** What TIME said, asked at that time and answered now. */
   measure(redisNow: number, askedAt: number): void {
     const now = this.#clock.now()
-    this.#samples.push({ roundTrip: now - askedAt, ahead: redisNow - (askedAt + now) / 2 })
+    const sample = { roundTrip: now - askedAt, ahead: redisNow - (askedAt + now) / 2 }
+    // No two answers to one clock disagree by more than half of their round trips, and what clocks drift in seconds.
+    const [last] = this.#samples.slice(-1)
+    const sure = (sample.roundTrip + (last?.roundTrip ?? 0)) / 2 + driftMilliseconds
+    if (last !== undefined && Math.abs(sample.ahead - last.ahead) > sure) this.restart()
+    this.#samples.push(sample)
     if (this.#samples.length > samplesMax) this.#samples.shift()
     const quickest = this.#samples.reduce((best, sample) =>
       sample.roundTrip < best.roundTrip ? sample : best,
@@ -25,7 +30,7 @@ export class RedisTime {
     this.#ahead = quickest.ahead
   }
 
-  /** Another Redis, or the same after its date was changed: what was measured counts no more. */
+  /** Another Redis, or the same after somebody has set its clock: what was measured counts no more. */
   restart(): void {
     this.#samples.length = 0
   }
@@ -36,5 +41,5 @@ export class RedisTime {
   }
 }
 
-/** So many heartbeats: a clock that is set is followed within that. */
 const samplesMax = 8
+const driftMilliseconds = 5

@@ -173,7 +173,7 @@ export class Retelling {
 
   /** What is changed while it walks is told by who changes it. */
   async #tellAll(): Promise<boolean> {
-    const { own, edges, table, host } = this.#services
+    const { own, edges, table, host, untold } = this.#services
     const { standing } = edges
     if (!this.#wantsAll || !this.#hasBegun || standing === null) return true
     this.#wantsAll = false
@@ -188,6 +188,8 @@ export class Retelling {
         if (taken.includes(false) || !isSame) this.#wantsAll = true
         if (this.#wantsAll || this.#isClosed) return false
         await this.#pause()
+        // What could not be told meanwhile is newer, and does not wait for the end.
+        if (untold.count > 0 && !(await this.#tellUntold())) this.#wantsAll = true
       }
       count += page.length
     }

@@ -1,3 +1,4 @@
+import { limits } from '../limits.ts'
 import type { Binding } from '../location/binding.ts'
 import type { Change } from '../location/location.ts'
 import { Outdated, type OwnBindings, type SharedTable } from '../location/shared-table.ts'
@@ -19,6 +20,8 @@ export interface SharedBindingsOptions {
   readonly table: string
   /** usrloc's matching_mode: what makes two contacts the same. 0 by default. */
   readonly matchingMode?: MatchingMode
+  /** Addresses-of-record whose changes may wait for Redis. */
+  readonly untoldMax?: number
 }
 
 /**
@@ -41,7 +44,7 @@ export class SharedBindings implements SharedTable {
   readonly #host: EdgesHost
   readonly #directory: Directory
   readonly #remembered: RememberedBindings
-  readonly #untold = new UntoldChanges()
+  readonly #untold: UntoldChanges
   readonly #tombstones: OwnTombstones
   readonly #retelling: Retelling
   readonly #subscription: Subscription
@@ -58,7 +61,7 @@ export class SharedBindings implements SharedTable {
     edges: LivingEdges,
     own: OwnBindings,
     host: EdgesHost,
-    { table, matchingMode = 0 }: SharedBindingsOptions,
+    { table, matchingMode = 0, untoldMax = limits.edgeUntoldMax }: SharedBindingsOptions,
   ) {
     this.#redis = redis
     this.#edges = edges
@@ -66,6 +69,7 @@ export class SharedBindings implements SharedTable {
     this.#host = host
     this.#directory = new Directory(redis, edges, host.clock, table, matchingMode)
     this.#remembered = new RememberedBindings(host.clock)
+    this.#untold = new UntoldChanges(untoldMax)
     this.#tombstones = new OwnTombstones(host.clock)
     this.#told = host.metrics.counter(
       'viaduct_edges_told_total',

@@ -7,7 +7,12 @@ import type { TimedChange } from './directory-record.ts'
  */
 export class UntoldChanges {
   readonly #waiting = new Map<string, readonly TimedChange[]>()
+  readonly #max: number
   #hasOverflown = false
+
+  constructor(max: number) {
+    this.#max = max
+  }
 
   get count(): number {
     return this.#waiting.size
@@ -28,7 +33,7 @@ export class UntoldChanges {
 
   add(aor: string, changes: readonly TimedChange[]): void {
     const earlier = this.#waiting.get(aor)
-    if (earlier === undefined && this.#waiting.size >= limits.edgeUntoldMax) {
+    if (earlier === undefined && this.#waiting.size >= this.#max) {
       this.#hasOverflown = true
       return
     }
