@@ -1,5 +1,6 @@
 import { type EdgesOptions, openEdges } from '../../src/edges/edges.ts'
 import { SharedBindings } from '../../src/edges/shared-bindings.ts'
+import { limits } from '../../src/limits.ts'
 import { type Binding, createBinding } from '../../src/location/binding.ts'
 import type { Change } from '../../src/location/location.ts'
 import { Outdated, type OwnBindings } from '../../src/location/shared-table.ts'
@@ -38,6 +39,7 @@ export interface EdgeOptions extends Omit<EdgesOptions, 'name'> {
   readonly seed: number
   readonly workers: Workers
   readonly matchingMode: 0 | 1 | 2 | 3
+  readonly untoldMax: number
   /** What a process before this one has left in its store. */
   readonly owned: Iterable<Binding>
 }
@@ -62,6 +64,7 @@ export class TestEdge {
       seed,
       workers = oneWorker,
       matchingMode = 0,
+      untoldMax = limits.edgeUntoldMax,
       owned = [],
       ...options
     }: Partial<EdgeOptions> & { uri: string },
@@ -75,6 +78,7 @@ export class TestEdge {
     this.shared = new SharedBindings(redis, this.edges, this.#own(), host, {
       table: 'location',
       matchingMode,
+      untoldMax,
     })
     this.shared.begin()
   }
