@@ -261,6 +261,43 @@ test('a device that goes to and fro is always where it was last, though messages
   expect(await a.finds('alice')).toEqual([`b ${alice}`])
 })
 
+describe('who hears that it has lost what it has just bound again keeps it', () => {
+  /** b has taken it, and a has asked whether that is so. */
+  const taken = async () => {
+    const { a, b, pass } = await pair()
+    const { binding } = await a.binds('alice')
+    a.link.delayMs = 100
+    await b.binds('alice', { cseq: 2 })
+    await pass(5)
+    return { a, b, pass, binding }
+  }
+  const ends = async ({ a, b, pass }: Awaited<ReturnType<typeof taken>>) => {
+    await pass(3_000)
+    expect([a.owns('alice').length, b.owns('alice').length]).toEqual([1, 0])
+    expect(await b.finds('alice')).toEqual([`a ${alice}`])
+  }
+
+  test('while Redis is told', async () => {
+    const all = await taken()
+    const telling = all.a.binds('alice', { cseq: 3 }, all.binding)
+    await all.pass(300)
+    expect((await telling).told).toBe('told')
+    await ends(all)
+  })
+
+  test('while Redis cannot be told', async () => {
+    const all = await taken()
+    const { link } = all.a
+    link.refusal = 'OOM'
+    const telling = all.a.binds('alice', { cseq: 3 }, all.binding)
+    await all.pass(300)
+    await telling
+    expect(all.a.owns('alice')).toHaveLength(1)
+    link.refusal = ''
+    await ends(all)
+  })
+})
+
 test('a message of somebody else on the channel harms nobody', async () => {
   const { a, b, redis, pass } = await pair()
   const { binding } = await a.binds('alice')
@@ -310,14 +347,13 @@ describe('several workers of one edge', () => {
   })
 
   test('the first walks for all, also when another one had too much to tell', async () => {
-    const { first, second, b, redis, pass } = await router(2)
-    redis.stop()
+    const { first, second, b, pass } = await router(2)
+    second.link.refusal = 'OOM'
     for (let n = 0; n <= 500; n++) {
       const binding = createBinding({ aor: `user${n}`, ruid: `r${n}`, contact: alice, expiresAt: 9e9 })
       if (n === 500) first.owned.set(binding.ruid, binding)
       second.shared.tell([{ before: null, after: binding }])
     }
-    redis.start()
     await pass(20_000)
     expect(await b.finds('user500')).toHaveLength(1)
   })
