@@ -26,6 +26,7 @@ import {
   type SipMessage,
   type Target,
   type TokenKind,
+  withoutParam,
 } from '../../src/plugin/index.ts'
 import { aimAtBinding, mayReceive, skipOwnHop } from './aim.ts'
 
@@ -52,7 +53,7 @@ import { aimAtBinding, mayReceive, skipOwnHop } from './aim.ts'
 export interface RelayOptions {
   readonly host: PluginHost
   readonly edges: Edges
-  /** One of this edge's or, where it has moved, of another's. */
+  /** One of this edge's own. */
   bindingOf(ruid: string): Binding | undefined
 }
 
@@ -127,9 +128,8 @@ export class EdgeRelay {
 
   /** What is ours now, and not what it was: its flow may be another. */
   #ownBinding(ruid: string): Binding | null {
-    const binding = this.#bindingOf(ruid) ?? null
-    if (binding === null || binding.elsewhere !== null) return null
-    return binding.expiresAt > this.#host.clock.now() ? binding : null
+    const binding = this.#bindingOf(ruid)
+    return binding !== undefined && binding.expiresAt > this.#host.clock.now() ? binding : null
   }
 
   /** To the device, as lookup() would have aimed it here. */
@@ -143,7 +143,7 @@ export class EdgeRelay {
     const { clock, sockets } = this.#host
     if (binding === null) return unavailable('the binding is not here any more')
     if (!isReachable(binding, clock.now())) return unavailable('the pinhole of the binding has closed')
-    const { plan, edits, target } = this.#unrouted(request)
+    const { plan, edits, target } = this.#unrouted(request, kind)
     if (plan.code === -1) return badRoute
     const requestUri = target.uri
     if (kind === 'request' && makesDialog(request)) {
@@ -154,12 +154,13 @@ export class EdgeRelay {
       return unavailable('the flow is unproven, and the request is longer than three times what came from it')
     }
     aimAtBinding(target, binding, received, sockets)
-    // What the asking edge's script made of the contact stays, and in a dialog it is the remote target.
+    // What the asking edge's script made of the contact stays.
     target.uri = requestUri
     if (kind === 'request') {
       if (target.path.length > 0) skipOwnHop(target, sockets)
-      target.destinationUri ??= plan.destinationUri
     } else {
+      // The remote target, as the device has given it: the alias is what our own reply routes have added.
+      target.uri = withoutParam(requestUri, 'alias') ?? requestUri
       // Those of the path who want to be in the dialog have said so: they are in the route set.
       if (plan.destinationUri !== null || target.path.length > 0) target.destinationUri = plan.destinationUri
       target.path = []
@@ -173,17 +174,21 @@ export class EdgeRelay {
       if (binding === null) return unavailable('the binding is not here any more')
       if (!isFrom(binding, flow)) return forbidden('it does not come from the device')
     }
-    const { plan, edits, target } = this.#unrouted(request)
+    const { plan, edits, target } = this.#unrouted(request, 'outward')
     if (plan.code === -1) return badRoute
     target.destinationUri = plan.destinationUri
     target.socket = plan.socket
     return this.#send(request, flow, target, edits, 'outward')
   }
 
-  /** The request without the Routes that named us, one hop older. */
-  #unrouted(request: SipMessage): { plan: RoutePlan; edits: EditList; target: Target } {
+  /**
+   * The request without the Routes that named us, one hop older. Below the token of an edge that was asked stands what its
+   * script has left there: that is no more followed than where lookup() has found the target itself.
+   */
+  #unrouted(request: SipMessage, kind: TokenKind): { plan: RoutePlan; edits: EditList; target: Target } {
     const edits = createEditList()
-    const plan = planRoute(request, request.requestUri, this.#host.sockets)
+    const found = planRoute(request, request.requestUri, this.#host.sockets)
+    const plan = kind === 'request' ? { ...found, ...onlyTheToken } : found
     applyRoutePlan(plan, request, edits)
     countHop(request, edits)
     return { plan, edits, target: createTarget(plan.requestUri ?? request.requestUri) }
@@ -245,6 +250,14 @@ export class EdgeRelay {
     const headers = `Reason: SIP;cause=${statusCode};text=${quoted(why)}\r\n`
     proxy.stateless.reply(request, flow, statusCode, reason, { headers, forceRport: true })
   }
+}
+
+const onlyTheToken: Partial<RoutePlan> = {
+  requestUri: null,
+  destinationUri: null,
+  consumed: 1,
+  dropsLast: false,
+  appended: '',
 }
 
 const tooManyHops: Refusal = { statusCode: 483, reason: 'Too Many Hops', why: 'Max-Forwards is 0' }

@@ -39,6 +39,29 @@ describe('while an edge is drained', () => {
     })
   })
 
+  test('a device is its own by where it is, or by its Call-ID, at that edge', async () => {
+    await playEdges({}, async (world) => {
+      const callId = { headers: { 'Call-ID': 'of-the-device@10.0.0.1' } }
+      const device = world.agent('device', 'b', { behind: 'mobile' })
+      const server = world.agent('server', 'a')
+      await device.registers(callId)
+      await server.registers()
+      await world.advance(10)
+      // Now b remembers where the server is.
+      await device.sends('MESSAGE sip:server@example.com')
+      await server.receives('MESSAGE')
+      await server.sends(200)
+      await device.receives(200)
+      await world.edge('b').rpc('edges.drain', 'on')
+      const moved = world.agent('moved', 'b', { user: 'device', behind: 'home' })
+      await moved.sends('REGISTER sip:example.com')
+      await moved.receives(503)
+      await moved.registers({ headers: { ...callId.headers, CSeq: '70 REGISTER' } })
+      await server.sends('REGISTER sip:example.com', { to: world.edge('b').endpoint })
+      await server.receives(503)
+    })
+  })
+
   test('those who went away are there at another edge at once', async () => {
     await playEdges({}, async (world) => {
       const device = world.agent('device', 'b', { behind: 'mobile' })

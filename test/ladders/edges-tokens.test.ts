@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { mintToken, type TokenKind } from '../../src/edges/edge-token.ts'
+import { isFault, scanMessage } from '../../src/sip/scan.ts'
 import type { Agent } from '../../src/testing/index.ts'
 import { type EdgeWorld, playEdges } from './edge-world.ts'
 
@@ -21,6 +22,10 @@ interface Knock {
   readonly toTag?: string
   readonly method?: string
   readonly from?: { readonly behind: 'mobile' }
+  /** Behind the token. */
+  readonly routes?: string
+  /** Of the request that the device gets; 0 if absent. */
+  readonly recordRoutes?: number
 }
 
 const knocks: readonly Knock[] = [
@@ -97,6 +102,28 @@ const knocks: readonly Knock[] = [
   { what: 'an INVITE of a stranger', status: 403, method: 'INVITE' },
   { what: 'a CANCEL of an edge for what is not there', status: 481, method: 'CANCEL', fromEdge: true },
   { what: 'a CANCEL of a stranger', status: 403, method: 'CANCEL' },
+  { what: 'an INVITE of an edge', status: 200, method: 'INVITE', fromEdge: true, recordRoutes: 2 },
+  { what: 'an INVITE of an edge within a dialog', status: 200, method: 'INVITE', fromEdge: true, toTag: 'x' },
+  {
+    what: 'an edge whose script left a Route for somebody else',
+    status: 200,
+    fromEdge: true,
+    routes: ', <sip:192.0.2.99;lr>',
+  },
+  {
+    what: 'an edge whose script left one for a strict router',
+    status: 200,
+    fromEdge: true,
+    routes: ', <sip:192.0.2.99>',
+  },
+  { what: 'an edge with a Route that cannot be read', status: 400, fromEdge: true, routes: ', <sip:' },
+  {
+    what: 'a Route that cannot be read, in a dialog',
+    status: 400,
+    kind: 'inward',
+    toTag: 'x',
+    routes: ', nothing',
+  },
   {
     what: 'a BYE of an edge in a dialog',
     status: 200,
@@ -119,7 +146,9 @@ describe('a request with a token', () => {
       const sender = await senderOf(world, knock)
       await sender.sendsText(await requestOf(world, knock))
       if (knock.status === 200) {
-        await device.receives(knock.method ?? 'MESSAGE')
+        const request = await device.receives(`${knock.method ?? 'MESSAGE'} sip:device@10.0.0.99`)
+        expect(request.headers('Record-Route')).toHaveLength(knock.recordRoutes ?? 0)
+        expect(request.header('Route')).toBe((knock.routes ?? '').replace(', ', ''))
         await device.sends(200)
         await sender.receives(200)
       } else {
@@ -134,6 +163,33 @@ describe('a request with a token', () => {
           .log.messages('info')
           .filter((line) => /runs (?!REG)/.test(line)),
       ).toEqual([])
+    })
+  })
+
+  test('for a binding that has expired, and was not removed yet: 480', async () => {
+    await playEdges({ names: ['b'] }, async (world) => {
+      const device = world.agent('device', 'b', { behind: 'mobile' })
+      await device.registers({ expires: 60 })
+      const knock = { what: '', status: 480, fromEdge: true }
+      const sender = await senderOf(world, knock)
+      const text = await requestOf(world, knock)
+      // Each second what has expired is removed.
+      await world.advance(62_500 - world.clock.now())
+      await sender.sendsText(text)
+      await sender.receives(480)
+    })
+  })
+
+  test('comes from one whom a router knows that cannot keep up', async () => {
+    await playEdges({ names: ['b'] }, async (world) => {
+      await registered(world)
+      const message = scanMessage(await requestOf(world, { what: '', status: 0 }))
+      const sender = await senderOf(world, { what: '', status: 0, fromEdge: true })
+      const { engine, sockets } = world.edge('b').server
+      const [socket] = sockets.sockets
+      if (isFault(message) || socket === undefined) throw new Error('no message')
+      expect(engine.isKnown(message, { socket, address: sender.host.address, port: 5060 })).toBe(true)
+      expect(engine.isKnown(message, { socket, address: sender.host.address, port: 5061 })).toBe(false)
     })
   })
 
@@ -202,7 +258,7 @@ async function requestOf(world: EdgeWorld, knock: Knock): Promise<string> {
   return [
     `${method} sip:device@10.0.0.99 SIP/2.0`,
     'Via: SIP/2.0/UDP 198.51.100.77:5060;branch=z9hG4bKknock;rport',
-    `Route: <sip:${knock.token?.(token) ?? token}@192.0.2.1:5060;lr>`,
+    `Route: <sip:${knock.token?.(token) ?? token}@192.0.2.1:5060;lr>${knock.routes ?? ''}`,
     'Max-Forwards: 70',
     'From: <sip:somebody@example.com>;tag=1',
     `To: <sip:device@example.com>${toTag}`,

@@ -203,6 +203,16 @@ describe('a call', () => {
     }
   })
 
+  way('goes to the Contact of the answer, whatever was registered', async (world) => {
+    const { alice, device } = await telephones(world)
+    await alice.sends('INVITE sip:device@example.com', sdp)
+    await device.receives('INVITE')
+    await device.sends(200, { ...sdp, headers: { Contact: '<sip:line2@10.0.0.77:5066;ob>' } })
+    await alice.receives(200)
+    await alice.sends('ACK')
+    await device.receives('ACK sip:line2@10.0.0.77:5066;ob')
+  })
+
   way('that is given up is cancelled at the device', async (world) => {
     const { alice, device } = await telephones(world)
     await alice.sends('INVITE sip:device@example.com', sdp)
@@ -323,6 +333,35 @@ describe('edges that speak to each other at addresses of their own', () => {
       { inner: family },
     )
   }
+})
+
+describe('a call behind another proxy', () => {
+  way('leaves that out if it did not record itself', async (world) => {
+    const { alice } = await telephones(world)
+    const proxy = world.agent('proxy', 'b')
+    const phone = world.agent('phone', 'b')
+    const own = '<sip:192.0.2.2;lr>'
+    await proxy.sends('REGISTER sip:example.com', {
+      headers: {
+        To: '<sip:phone@example.com>',
+        From: '<sip:phone@example.com>;tag=1',
+        Contact: `<${phone.contact}>`,
+        Supported: 'path',
+        // A first hop that is the owner itself is left out.
+        Path: `${own}, <sip:hop@${proxy.host.address};lr>`,
+      },
+    })
+    await proxy.receives(200)
+    await world.advance(10)
+    await alice.sends('INVITE sip:phone@example.com', sdp)
+    const invite = await proxy.receives('INVITE')
+    expect(invite.header('Route')).toBe(`<sip:hop@${proxy.host.address};lr>`)
+    await proxy.sends(200, { ...sdp, headers: { Contact: `<${phone.contact}>` } })
+    await alice.receives(200)
+    await alice.sends('ACK')
+    const ack = await phone.receives('ACK')
+    expect(ack.headers('Route')).toEqual([])
+  })
 })
 
 describe('a call to several', () => {
@@ -460,6 +499,24 @@ describe('an owner that cannot', () => {
     await alice.receives('5xx', { within: 10 })
     expect(world.edge('a').log.messages('info')).toContainEqual(expect.stringContaining('a failed with 503'))
   })
+
+  way(
+    'falls silent: what others have not answered yet waits for them',
+    async (world) => {
+      const { alice } = await telephones(world)
+      const third = world.agent('third', 'c', { behind: 'mobile' })
+      await third.registers()
+      await world.advance(10)
+      world.network.drop(({ toHost }) => toHost === 'c', 1)
+      await alice.sends('MESSAGE sip:third@example.com')
+      await world.advance(100)
+      world.directory.kill('b')
+      await third.receives('MESSAGE')
+      await third.sends(200)
+      await alice.receives(200)
+    },
+    { names: ['a', 'b', 'c'] },
+  )
 
   way('is said to be dead, and rings: nobody gives up', async (world) => {
     const { alice, device } = await telephones(world)
