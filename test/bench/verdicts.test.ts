@@ -123,6 +123,11 @@ describe('a soak', () => {
       [],
     ],
     [
+      'garbage is collected in the middle',
+      (index: number) => ({ anonymousBytes: steady.anonymousBytes * (index < 9 ? 1.6 : 1) }),
+      [],
+    ],
+    [
       'memory grows',
       (index: number) => ({ anonymousBytes: steady.anonymousBytes * (1 + index / 200) }),
       ['memory'],
