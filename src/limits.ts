@@ -85,6 +85,14 @@ export const limits = {
   outboxBytesPerAorMax: 65_536,
   outboxBytesMax: 67_108_864,
   outboxSecondsMax: 86_400,
+  /** Milliseconds for which an edge has a recipient to itself: longer than a MESSAGE may go without an answer (timer F). */
+  outboxLeaseMilliseconds: 40_000,
+  /** Recipients of whom another edge delivers, that are looked at again when its lease has ended. */
+  outboxLaterMax: 10_000,
+  /** Messages delivered of which Redis could not be told yet. */
+  outboxUnsettledMax: 10_000,
+  /** Milliseconds between attempts to read what Redis has. */
+  outboxRetryMilliseconds: 500,
 
   /** Digest nonces whose nonce-count window we remember. */
   noncesMax: 100_000,
@@ -98,6 +106,8 @@ export const limits = {
   htableEntriesMax: 1_000_000,
   /** Entries of one shared table that have changed while Redis could not be told; beyond it all are compared later. */
   htableUntoldMax: 100_000,
+  /** Milliseconds for which a removal from a shared table is remembered: nobody brings back what went so lately. */
+  htableTombstoneMilliseconds: 60_000,
   /** Changes that one script makes: some hundred microseconds of Redis' time. */
   htableBatchMax: 128,
   /** Entries of a shared table that are read at a time. */

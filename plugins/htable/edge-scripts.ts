@@ -1,4 +1,4 @@
-import { defineScript, type RedisReply, textOf } from '../../src/plugin/index.ts'
+import { defineScript, limits, type RedisReply, textOf } from '../../src/plugin/index.ts'
 
 /**
  * What Redis keeps of a table that edges share, and the three scripts that touch it
@@ -106,7 +106,7 @@ export const changeScript = defineScript({
   lua: `
 local data, due, meta, from = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local origin, number, channel, known = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local tombstone, remembered, first = 60000, 3600000, 5
+local tombstone, remembered, first = ${limits.htableTombstoneMilliseconds}, 3600000, 5
 local time = redis.call('TIME')
 local micros = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local now = math.floor(micros / 1000)
@@ -131,8 +131,9 @@ if last then
   if tonumber(lastNumber) >= tonumber(number) then
     local again = { 'ok', lastVersion }
     for i = first, #ARGV, 6 do
-      local entry = ARGV[i] == 'a' and read(ARGV[i + 1])
-      again[#again + 1] = entry and entry.live and entry.kind == 'i' and entry.value or ''
+      local builds = ARGV[i] == 'a' or ARGV[i] == 'x' or ARGV[i] == 'p'
+      local entry = builds and read(ARGV[i + 1])
+      again[#again + 1] = entry and entry.live and (ARGV[i] ~= 'a' and '1' or entry.kind == 'i' and entry.value) or ''
     end
     return again
   end
@@ -189,6 +190,7 @@ for i = first, #ARGV, 6 do
     end
   elseif action == 'x' then
     if entry and entry.live then
+      result = '1'
       write(key, entry.kind, entry.value, ends, version)
       tell('s', key, entry.kind, entry.value, ends, version)
     end
@@ -209,9 +211,11 @@ for i = first, #ARGV, 6 do
     end
     if at > 0 and not (entry and entry.version >= at) then
       write(key, kind, value, ends, at)
-      tell('s', key, kind, value, ends, at)
+      tell(kind == 'x' and 'd' or 's', key, kind, value, ends, at)
       if at > version then version = at end
+      entry = read(key)
     end
+    if entry and entry.live then result = '1' end
   end
   answer[#answer + 1] = result
 end

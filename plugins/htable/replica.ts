@@ -1,3 +1,4 @@
+import { limits } from '../../src/plugin/index.ts'
 import type { Item, ToldChange } from './edge-scripts.ts'
 import type { ScriptTable } from './hash-table.ts'
 import { type Batch, type Change, settleAll, type UntoldChanges } from './untold.ts'
@@ -14,6 +15,7 @@ export class Replica {
   /** Versions of what was removed lately: a page or a message may be older than that. */
   #gone = new Map<string, number>()
   #goneBefore = new Map<string, number>()
+  #forgotAt = 0
   readonly #held = new Map<string, Item>()
   #underWay: Batch = nothing
   #round = 0
@@ -39,7 +41,7 @@ export class Replica {
   /** Others have made a change. False if there was no room for it. */
   receive(item: Item): boolean {
     if (item.action === 'c') {
-      this.#clearBefore(item.version)
+      this.#clearBefore(item.version, true)
       return true
     }
     if (!this.#isPending(item.key)) return this.#settle(item)
@@ -65,8 +67,7 @@ export class Replica {
     const known = this.#known.get(key)
     if (this.#isPending(key) || known?.round === this.#round) return 'kept'
     if (putsBack || (known !== undefined && known.version > joinedAt)) return 'lost'
-    this.#table.remove(key)
-    this.#known.delete(key)
+    this.#drop(key)
     return 'removed'
   }
 
@@ -81,18 +82,29 @@ export class Replica {
   /** Redis has made the batch under way. `results` has an answer for each change. */
   confirm(version: number, results: readonly string[]): void {
     const { clears, changes } = this.#underWay
+    if (clears) this.#clearBefore(version, false)
     this.#underWay = nothing
-    if (clears) this.#clearBefore(version)
     let index = Number(clears)
     for (const [key, change] of changes) this.#confirmOne(key, change, version, results[index++] ?? '')
   }
 
+  /** Redis has lost what it knew: also what was removed lately, which an edge that was cut off may still have. */
+  tellRemovals(): void {
+    for (const gone of [this.#goneBefore, this.#gone]) {
+      for (const key of gone.keys()) if (!this.#table.has(key)) this.#untold.note(key, 'restore', 0, false)
+    }
+  }
+
   /** Now and then: entries that have ended, and removals that are long past. */
-  forget(ended: readonly { readonly key: string }[], isLoading: boolean): void {
+  forget(ended: readonly { readonly key: string }[], now: number, isLoading: boolean): void {
     for (const { key } of ended) this.#known.delete(key)
     if (isLoading) return
-    this.#goneBefore = this.#gone
-    this.#gone = new Map()
+    const isTime = now - this.#forgotAt > limits.htableTombstoneMilliseconds
+    if (isTime || this.#gone.size > limits.htableUntoldMax) {
+      this.#goneBefore = this.#gone
+      this.#gone = new Map()
+      this.#forgotAt = now
+    }
     // What other workers have swept.
     if (this.#known.size <= 2 * this.#table.size + 1_000) return
     for (const key of this.#known.keys()) if (!this.#table.has(key)) this.#known.delete(key)
@@ -105,6 +117,10 @@ export class Replica {
     const { initialValue } = this.#table.definition
     if (kind === 'add') return ['a', key, String(initialValue ?? ''), String(amount), left, mode]
     if (kind === 'expire') return ['x', key, '', '', left, 'r']
+    if (kind === 'restore' && !this.#table.has(key)) {
+      const version = this.#removedAt(key) ?? this.#known.get(key)?.version ?? 1
+      return ['p', key, 'x', '', String(limits.htableTombstoneMilliseconds), version.toFixed(0)]
+    }
     if (kind === 'remove' || value === null || !this.#table.has(key)) return ['d', key, '', '', '0', '']
     const type = typeof value === 'number' ? 'i' : 's'
     if (kind === 'set') return ['s', key, type, String(value), left, mode]
@@ -117,15 +133,28 @@ export class Replica {
     const isLater = held !== undefined && (held.version > version || !isWhole(change, result))
     if (change.kind === 'add') settleWaiters(change, result)
     if (later?.kind === 'add') this.#addTo(key, isLater ? Number(held.value) : sumOf(result), later.amount)
-    if (later !== undefined) return
-    this.#held.delete(key)
+    if (later === undefined || !isLater) this.#held.delete(key)
+    if (later !== undefined) {
+      if (!isLater && change.kind !== 'restore') this.#note(key, version)
+      return
+    }
     if (change.kind === 'add') this.#addTo(key, sumOf(result), 0)
-    if (change.kind === 'add' && result === '') this.#table.remove(key)
+    if (!isWhole(change, result) && result === '') this.#drop(key)
     const left = this.#table.expiry(key)
     if (isLater) this.#settle(held)
     if (isLater && held.version > version) return
-    if (change.kind === 'expire') this.#table.setExpiry(key, left)
+    if (isLater && change.kind === 'expire') this.#table.setExpiry(key, left)
     if (change.kind !== 'restore') this.#note(key, version)
+  }
+
+  #removedAt(key: string): number | undefined {
+    return this.#gone.get(key) ?? this.#goneBefore.get(key)
+  }
+
+  /** Redis has no such entry: others have removed it, or all. */
+  #drop(key: string): void {
+    this.#table.remove(key)
+    this.#known.delete(key)
   }
 
   /** Entries that were added to here while Redis added somewhere else: the sum of both. */
@@ -147,7 +176,7 @@ export class Replica {
   #settle(item: Item): boolean {
     const { key, version, leftMs, action, value } = item
     const known = this.#known.get(key)
-    if (version <= (known?.version ?? this.#gone.get(key) ?? this.#goneBefore.get(key) ?? 0)) {
+    if (version <= (known?.version ?? this.#removedAt(key) ?? 0)) {
       if (known !== undefined) known.round = this.#round
       return true
     }
@@ -163,17 +192,22 @@ export class Replica {
     return true
   }
 
+  /** A removal of all and what came after it may have one version. */
   #hold(item: Item): void {
     const held = this.#held.get(item.key)
-    if (held === undefined || held.version < item.version) this.#held.set(item.key, item)
+    if (held === undefined || held.version <= item.version) this.#held.set(item.key, item)
   }
 
-  #clearBefore(version: number): void {
+  /** What has changed here since was made after a clear of our own, and before or after one of others. */
+  #clearBefore(version: number, isOthers: boolean): void {
+    for (const [key, { version: at }] of this.#held) if (at < version) this.#held.delete(key)
+    // Entries that a clear of our own has taken out already.
+    for (const key of this.#known.keys()) if (!this.#table.has(key)) this.#known.delete(key)
     for (const [key] of this.#table.live()) {
-      if (this.#isPending(key)) this.#hold({ action: 'd', key, value: '', leftMs: 0, version })
-      else if ((this.#known.get(key)?.version ?? 0) < version) {
-        this.#table.remove(key)
-        this.#known.delete(key)
+      if (this.#isPending(key)) {
+        if (isOthers) this.#hold({ action: 'd', key, value: '', leftMs: 0, version })
+      } else if ((this.#known.get(key)?.version ?? 0) < version) {
+        this.#drop(key)
       }
     }
   }

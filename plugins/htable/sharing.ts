@@ -42,7 +42,9 @@ export class TableSharing {
   #epoch: string
   /** The version that the last message, or the last reading, came to. */
   #heard = -1
-  #hasMissed = true
+  /** Gaps, and how many there had been when the last whole reading began. */
+  #gaps = 0
+  #gapsRead = -1
   #mustRead = true
   #isInStep = false
   #isReading = false
@@ -120,7 +122,7 @@ export class TableSharing {
 
   /** After a sweep of the table. */
   swept(ended: readonly { readonly key: string }[]): void {
-    this.#replica.forget(ended, this.#isReading)
+    this.#replica.forget(ended, this.#world.clock.now(), this.#isReading)
   }
 
   /** When the table has been read for the first time, or after so long. */
@@ -144,7 +146,7 @@ export class TableSharing {
   }
 
   #miss(): void {
-    this.#hasMissed = true
+    this.#gaps++
     this.#mustRead = true
     this.#isInStep = false
     void this.#read()
@@ -194,14 +196,16 @@ export class TableSharing {
     if (joined.status !== 'ok') return false
     const { epoch, version } = joined.value
     this.#owes ||= this.#untold.isOverflown || (this.#epoch !== '' && this.#epoch !== epoch)
-    const hasMissed = this.#hasMissed || this.#owes || this.#epoch !== epoch || this.#heard !== version
+    const hasMissed =
+      this.#gapsRead !== this.#gaps || this.#owes || this.#epoch !== epoch || this.#heard !== version
     if (!hasMissed) return this.#beInStep()
+    const gaps = this.#gaps
     this.#begin(epoch)
     if (!(await this.#readPages(epoch))) return false
     if (this.#heard < 0) this.#heard = version
     if (this.#mustRead) return true
     this.#beInStep()
-    await this.#compare(version)
+    if (await this.#compare(version)) this.#gapsRead = gaps
     return true
   }
 
@@ -209,13 +213,13 @@ export class TableSharing {
     const hasLost = this.#epoch !== '' && this.#epoch !== epoch
     this.#epoch = epoch
     this.#heard = -1
-    this.#hasMissed = false
     this.#replica.beginRound()
     if (!hasLost) return
     const { underWay } = this.#replica
     this.#replica.underWay = null
     if (underWay !== null) this.#untold.giveBack(underWay)
     this.#untold.setSums()
+    this.#replica.tellRemovals()
   }
 
   async #readPages(epoch: string): Promise<boolean> {
@@ -237,8 +241,8 @@ export class TableSharing {
     return true
   }
 
-  /** What is here and was in no page: Redis gets it back, or it goes. Some at a time, as Redis takes it. */
-  async #compare(joinedAt: number): Promise<void> {
+  /** What is here and was in no page: Redis gets it back, or it goes. Some at a time, as Redis takes it. False: not all. */
+  async #compare(joinedAt: number): Promise<boolean> {
     let seen = 0
     let returned = 0
     for (const [key] of this.#table.live()) {
@@ -249,7 +253,7 @@ export class TableSharing {
       if (++seen % entriesAtOnce !== 0) continue
       await this.#pause(0)
       await this.#roomToTell()
-      if (this.#mustRead || this.#isClosed) return
+      if (this.#mustRead || this.#isClosed) return false
     }
     this.#owes = false
     this.#untold.forgetOverflow()
@@ -258,6 +262,7 @@ export class TableSharing {
     const { name } = this.#table.definition
     this.#log().info({ entries: this.#table.size, returned }, `table ${name} is in step with other edges`)
     void this.#tell()
+    return true
   }
 
   async #roomToTell(): Promise<void> {

@@ -9,6 +9,7 @@ import type {
   RouteContext,
 } from '../../src/plugin/index.ts'
 import { createTarget } from '../../src/proxy/target.ts'
+import type { OpenRedis } from '../../src/redis/redis-links.ts'
 import { createMetrics } from '../../src/runtime/metrics.ts'
 import { ScriptScope } from '../../src/script/scope.ts'
 import { createEditList } from '../../src/sip/edit.ts'
@@ -17,7 +18,7 @@ import { parseUri } from '../../src/sip/uri.ts'
 import { writeMessage } from '../../src/sip/write.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { privateRegions } from '../../src/store/region.ts'
-import { simulatedClock } from '../../src/testing/clock.ts'
+import { type SimulatedClock, simulatedClock } from '../../src/testing/clock.ts'
 import { collectingLog } from '../../src/testing/log.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 import { oneWorker } from '../../src/worker/workers.ts'
@@ -54,8 +55,10 @@ export interface Bench {
   close(): Promise<void>
 }
 
-export function createStand(options: { seed?: number; directory?: string } = {}) {
-  const clock = simulatedClock()
+export function createStand(
+  options: { seed?: number; directory?: string; clock?: SimulatedClock; openRedis?: OpenRedis } = {},
+) {
+  const clock = options.clock ?? simulatedClock()
   const random = seededRandom(options.seed ?? 1)
   const log = collectingLog()
   const metrics = createMetrics()
@@ -105,6 +108,7 @@ export function createStand(options: { seed?: number; directory?: string } = {})
       openRegion: privateRegions(),
       workers: oneWorker,
       openDatabase: createOpenDatabase(resolvePath, log),
+      openRedis: options.openRedis,
       resolvePath,
       customGlobals: new Map(),
       defines: new Map(),

@@ -3,6 +3,8 @@ import { parseTableDefinition } from '../../plugins/htable/definition.ts'
 import { EdgeTable } from '../../plugins/htable/edge-table.ts'
 import { HashTable } from '../../plugins/htable/hash-table.ts'
 import { TableSharing } from '../../plugins/htable/sharing.ts'
+import type { StoredMessage } from '../../plugins/outbox/queue.ts'
+import { SharedOutbox } from '../../plugins/outbox/shared-outbox.ts'
 import { openRedis } from '../../src/redis/open-redis.ts'
 import type { Redis } from '../../src/redis/redis.ts'
 import { isRedisUrlFault } from '../../src/redis/url.ts'
@@ -18,27 +20,33 @@ import { type RedisServer, startRedis } from './redis-server.ts'
 const clock = systemClock()
 const random = systemRandom()
 
+let lab: Lab
+let server: RedisServer
+const closing: (() => Promise<void>)[] = []
+beforeEach(async () => {
+  lab = new Lab()
+  server = await startRedis(lab)
+})
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+  await lab.close()
+})
+
+function link(): Redis {
+  const host = { clock, log: collectingLog(), random, metrics: createMetrics() }
+  const redis = openRedis(`redis://127.0.0.1:${server.port}/0`, host)
+  if (isRedisUrlFault(redis)) throw new Error(redis.fault)
+  closing.push(() => redis.close())
+  return redis
+}
+
+const until = async (isSo: () => boolean, withinMs = 8_000) => {
+  const start = performance.now()
+  while (!isSo() && performance.now() - start < withinMs) await pause(10)
+  expect(isSo()).toBe(true)
+}
+
 describe('$sht tables of two edges', { timeout: 40_000 }, () => {
-  let lab: Lab
-  let server: RedisServer
-  const closing: (() => Promise<void>)[] = []
-  beforeEach(async () => {
-    lab = new Lab()
-    server = await startRedis(lab)
-  })
-  afterEach(async () => {
-    for (const close of closing.splice(0).reverse()) await close()
-    await lab.close()
-  })
-
-  function link(): Redis {
-    const host = { clock, log: collectingLog(), random, metrics: createMetrics() }
-    const redis = openRedis(`redis://127.0.0.1:${server.port}/0`, host)
-    if (isRedisUrlFault(redis)) throw new Error(redis.fault)
-    closing.push(() => redis.close())
-    return redis
-  }
-
   async function edge(definition = 't=>size=8', redis = link()) {
     const table = new HashTable(parseTableDefinition(definition), clock)
     const events = createMetrics().counter('events', '', ['event'])
@@ -53,12 +61,6 @@ describe('$sht tables of two edges', { timeout: 40_000 }, () => {
     closing.push(() => sharing.close())
     await sharing.ready(3_000)
     return { table: new EdgeTable(table, sharing), sharing, events }
-  }
-
-  const until = async (isSo: () => boolean, withinMs = 8_000) => {
-    const start = performance.now()
-    while (!isSo() && performance.now() - start < withinMs) await pause(10)
-    expect(isSo()).toBe(true)
   }
 
   test('what one writes the other reads: texts of any octets, numbers, ends, removals, sums', async () => {
@@ -154,5 +156,141 @@ describe('$sht tables of two edges', { timeout: 40_000 }, () => {
     const sorted = (one: typeof a) => [...one.table.live()].sort(([x], [y]) => (x < y ? -1 : 1))
     expect(sorted(a)).toEqual(sorted(b))
     expect(sorted(a)).toEqual(sorted(await edge()))
+  })
+})
+
+describe('an outbox of two edges', { timeout: 40_000 }, () => {
+  const bounds = { messagesPerAorMax: 3, bytesPerAorMax: 4_000, bytesMax: 8_000 }
+
+  async function edge() {
+    const redis = link()
+    const outbox = new SharedOutbox(redis, 'location', bounds, {
+      clock,
+      log: collectingLog(),
+      edge: random.hex(8),
+    })
+    closing.push(async () => outbox.close())
+    expect(await redis.whenUp(5_000)).toBe(true)
+    return { outbox, redis }
+  }
+
+  let ids = 0
+  const message = (aor: string, body: string, attempts = 0): StoredMessage => ({
+    ...{ aor, body, attempts, from: '<sip:1000@x>;tag=1', to: '<sip:2000@x>', contentType: 'text/plain' },
+    ...{ storedAt: 1_700_000_000_000, expiresAt: 0, callId: `${ids++}@outbox` },
+  })
+  const minute = 60_000
+  const bodyOf = (claim: unknown) => {
+    const { status, message: text, attempts } = claim as { status: string; message: string; attempts: number }
+    return status === 'claimed' ? [JSON.parse(text)[3], attempts] : status
+  }
+  const idOf = (claim: unknown) => (claim as { id: string }).id
+
+  test('any edge delivers, in order, one edge at a time; octets stay as they are', async () => {
+    const [{ outbox: a }, { outbox: b }] = [await edge(), await edge()]
+    const octets = Array.from({ length: 256 }, (_, n) => String.fromCharCode(n)).join('')
+    const aor = 'caf\xe9 {1}|/2000'
+    for (const body of [octets, 'two', 'three']) {
+      expect(await a.put(message(aor, body), minute)).toBe('kept')
+    }
+    await until(() => b.waiting(aor) === 3)
+    expect([...b.aors()]).toEqual([aor])
+    const first = await b.claim(aor)
+    expect(bodyOf(first)).toEqual([octets, 0])
+    expect(await a.claim(aor)).toMatchObject({ status: 'busy' })
+    expect(await b.settle(aor, idOf(first), 'delivered', 5)).toBe(true)
+    const second = await a.claim(aor)
+    expect(bodyOf(second)).toEqual(['two', 0])
+    expect(await a.settle(aor, idOf(second), 'failed', 5)).toBe(false)
+    expect(bodyOf(await b.claim(aor))).toEqual(['two', 1])
+    expect((await a.list(aor)).map(({ message: { body, attempts } }) => [body, attempts])).toEqual([
+      ['two', 2],
+      ['three', 0],
+    ])
+    expect([await a.purge(aor), await b.claim(aor)]).toEqual([2, { status: 'nothing' }])
+    await until(() => a.count === 0 && b.count === 0 && a.bytes === 0 && b.bytes === 0)
+  })
+
+  test('an edge that dies between claim and delivery: the next one has it when the lease ends, and says so', async () => {
+    const [{ outbox: a }, { outbox: b }] = [await edge(), await edge()]
+    await a.put(message('2000', 'one'), minute)
+    expect(bodyOf(await a.claim('2000', 400))).toEqual(['one', 0])
+    a.close()
+    expect(await b.claim('2000')).toMatchObject({ status: 'busy' })
+    await pause(450)
+    expect(bodyOf(await b.claim('2000'))).toEqual(['one', 1])
+  })
+
+  test('bounds hold among all edges; what is put twice is there once; five rejections are the last', async () => {
+    const [{ outbox: a }, { outbox: b }] = [await edge(), await edge()]
+    const one = message('2000', 'one')
+    expect([await a.put(one, minute), await b.put(one, minute), await b.put(one, minute)]).toEqual([
+      'kept',
+      'kept',
+      'kept',
+    ])
+    expect((await a.list('2000')).length).toBe(1)
+    await a.put(message('2000', 'two'), minute)
+    await b.put(message('2000', 'three'), minute)
+    expect(await a.put(message('2000', 'four'), minute)).toBe('full')
+    expect(await a.put(message('2001', 'x'.repeat(4_000)), minute)).toBe('full')
+    for (let n = 0; n < 5; n++) {
+      const claim = await b.claim('2000')
+      expect(bodyOf(claim)).toEqual(['one', n])
+      expect(await b.settle('2000', idOf(claim), 'rejected', 5)).toBe(n === 4)
+    }
+    expect(bodyOf(await b.claim('2000'))).toEqual(['two', 0])
+  })
+
+  test('what has ended is told to one edge, and claimed by nobody', async () => {
+    const [{ outbox: a }, { outbox: b }] = [await edge(), await edge()]
+    await a.put(message('2000', 'one'), 100)
+    await a.put(message('2001', 'two'), 100)
+    await until(() => b.count === 2)
+    await pause(150)
+    expect(bodyOf(await a.claim('2001'))).toBe('nothing')
+    expect([...(await a.sweep()), ...(await b.sweep())]).toEqual(['2000'])
+    await until(() => a.count === 0 && b.count === 0 && a.bytes === 0)
+  })
+
+  test('kill -9: what is put is away at once, what was delivered is settled later, and the index is read anew', async () => {
+    const { outbox: a, redis } = await edge()
+    await a.put(message('2000', 'one'), minute)
+    await a.put(message('2000', 'two'), minute)
+    const claim = await a.claim('2000')
+    // Redis keeps what it was told, as with appendonly: the file is written by hand.
+    await server.cli('SAVE')
+    await server.kill()
+    await until(() => redis.state === 'down')
+    expect(await a.put(message('2000', 'three'), minute)).toBe('away')
+    expect(await a.settle('2000', idOf(claim), 'delivered', 5)).toBeNull()
+    expect([a.isDelivered(idOf(claim)), a.mayHave('2000')]).toEqual([true, false])
+    await server.restart()
+    await until(() => redis.state === 'up')
+    await a.settleRest()
+    expect(a.isDelivered(idOf(claim))).toBe(false)
+    expect(bodyOf(await a.claim('2000'))).toEqual(['two', 0])
+    await until(() => a.count === 1)
+    await server.kill()
+    await server.cli('PING').catch(() => '')
+    await server.restart(['--dbfilename', 'none.rdb'])
+    await until(() => redis.state === 'up' && a.count === 0)
+    expect(await a.claim('2000')).toEqual({ status: 'nothing' })
+  })
+
+  test('a Redis that hangs: nobody waits longer than the deadline, and what is unknown may be there', async () => {
+    const { outbox: a, redis } = await edge()
+    const [one, two] = [message('2000', 'one'), message('2000', 'two')]
+    server.process.signal('SIGSTOP')
+    const start = performance.now()
+    expect([await a.put(one, minute), await a.claim('2000')]).toEqual(['unknown', null])
+    expect(performance.now() - start).toBeLessThan(1_500)
+    server.process.signal('SIGCONT')
+    await until(() => redis.state === 'up')
+    await pause(100)
+    expect(await a.put({ ...one, attempts: 1 }, minute)).toBe('kept')
+    expect(await a.put(two, minute)).toBe('kept')
+    await until(() => a.count === 2)
+    expect((await a.list('2000')).length).toBe(2)
   })
 })
