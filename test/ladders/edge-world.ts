@@ -19,6 +19,7 @@ import {
 import { ladderDefaults } from '../../src/testing/play.ts'
 import { startRouter } from '../../src/testing/router.ts'
 import { SharedDirectory } from '../../src/testing/shared-location.ts'
+import { RedisDirectory, type Switches } from './redis-directory.ts'
 
 /**
  * Several routers that share one location, on one simulated network: edges `a`, `b`, `c` at 192.0.2.1, .2 and .3, a NAT box
@@ -28,6 +29,8 @@ export interface EdgeWorld {
   readonly network: SimulatedNetwork
   readonly clock: SimulatedClock
   readonly directory: SharedDirectory
+  /** Of what the edges share: the directory, or the Redis in memory. */
+  readonly switches: Switches
   /** `mobile`, and `home` behind which other telephones are. */
   readonly nats: Readonly<Record<'mobile' | 'home', NatBox>>
   readonly edges: Readonly<Record<string, RunningEdge>>
@@ -55,6 +58,8 @@ export interface EdgeWorldOptions {
   readonly names?: readonly string[]
   /** Instead of the usual script. */
   readonly script?: string
+  /** They share a Redis in memory, through src/edges, instead of the directory. */
+  readonly overRedis?: boolean
   /** Edges speak to each other at addresses of their own, 10.9.0.1 or [fd00::1] and so on, which nobody else knows. */
   readonly inner?: 4 | 6
   /** Of one edge alone. */
@@ -88,6 +93,7 @@ async function startWorld(options: EdgeWorldOptions): Promise<EdgeWorld> {
   const clock = simulatedClock()
   const network = simulatedNetwork({ clock, seed: 1 })
   const directory = new SharedDirectory(clock)
+  const redis = options.overRedis === true ? new RedisDirectory(clock) : null
   const nats = {
     mobile: network.nat({ publicAddress: '203.0.113.9', firstPort: 40_000 }),
     home: network.nat({ publicAddress: '198.51.100.200', firstPort: 50_000 }),
@@ -107,6 +113,7 @@ async function startWorld(options: EdgeWorldOptions): Promise<EdgeWorld> {
     network,
     clock,
     directory,
+    switches: redis ?? directory,
     nats,
     edges,
     edge,
@@ -164,7 +171,9 @@ async function startWorld(options: EdgeWorldOptions): Promise<EdgeWorld> {
       log,
       store: memoryStore(),
       listen: addresses.map((one) => ({ transport: 'udp', address: one, port: 5060 })),
-      openSharedLocations: (_url, settings) => directory.join(settings),
+      ...(redis === null
+        ? { openSharedLocations: (_url, settings) => directory.join(settings) }
+        : { openRedis: () => redis.open(name) }),
     })
     return {
       name,

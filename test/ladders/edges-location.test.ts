@@ -60,8 +60,18 @@ request_route {
 }
 `
 
+/** Each with a directory as it is meant, and with that of src/edges over a Redis in memory. */
 function edges(title: string, play: (world: EdgeWorld) => Promise<void>, params = ''): void {
-  test(title, () => playEdges({ script: script(params) }, play))
+  const played = async (world: EdgeWorld) => {
+    try {
+      await play(world)
+    } finally {
+      // Who says goodbye waits for an answer, and no time passes any more.
+      world.switches.delayMs = 0
+    }
+  }
+  test(title, () => playEdges({ script: script(params) }, played))
+  test(`${title} (over Redis)`, () => playEdges({ script: script(params), overRedis: true }, played))
 }
 
 let asked = 0
@@ -111,7 +121,7 @@ describe('who is registered at one edge', () => {
     ] as const) {
       expect([what, await rc(world, 'b', what, 'nobody')]).toEqual([what, none])
     }
-    expect(world.directory.contacts('bob')).toEqual([`a ${bob.contact}`])
+    expect(world.switches.contacts('bob')).toEqual([`a ${bob.contact}`])
   })
 
   edges('is found in place of a branch, too', async (world) => {
@@ -192,7 +202,7 @@ describe('who is registered at one edge', () => {
     const named = (await world.edge('a').rpc('ul.lookup', 'location', 'bob')) as Listed
     expect(named.Contacts.map(({ Contact }) => Contact['Ruid'])).not.toContain(ruid)
     expect(contactsOf(moved)).toEqual([bob.contact])
-    expect(world.directory.contacts('bob')).toEqual([`b ${bob.contact}`])
+    expect(world.switches.contacts('bob')).toEqual([`b ${bob.contact}`])
     expect(await world.edge('a').rpc('ul.db_contacts', 'location')).toBe(0)
     expect(await rc(world, 'a', 'lookup')).toBe(1)
   })
@@ -236,12 +246,12 @@ describe('an old request', () => {
     await registers(bob, world, 'b', 'call', 4)
     const refused = await bob.receives(400)
     expect(refused.header('P-Registrar-Error')).toBe('Invalid CSeq number')
-    expect(world.directory.contacts('bob')).toEqual([`a ${bob.contact}`])
+    expect(world.switches.contacts('bob')).toEqual([`a ${bob.contact}`])
   })
 
   edges('that comes at the same time: one of both wins everywhere, and the other is told', async (world) => {
     const bob = world.agent('bob', 'a')
-    world.directory.delayMs = 50
+    world.switches.delayMs = 50
     await registers(bob, world, 'a', 'call', 5)
     await world.advance(2)
     await registers(bob, world, 'b', 'call', 4)
@@ -249,8 +259,8 @@ describe('an old request', () => {
     const refused = await bob.receives(400)
     expect(refused.header('P-Registrar-Error')).toBe('Invalid CSeq number')
     await world.advance(200)
-    world.directory.delayMs = 0
-    expect(world.directory.contacts('bob')).toEqual([`a ${bob.contact}`])
+    world.switches.delayMs = 0
+    expect(world.switches.contacts('bob')).toEqual([`a ${bob.contact}`])
     expect(await world.edge('b').rpc('ul.db_contacts', 'location')).toBe(0)
   })
 
@@ -258,13 +268,13 @@ describe('an old request', () => {
     const bob = world.agent('bob', 'a')
     await registers(bob, world, 'a', 'call', 1)
     await bob.receives(200)
-    world.directory.cut('b')
+    world.switches.cut('b')
     await registers(bob, world, 'b', 'call', 2)
     await bob.receives(200)
     await world.advance(1_000)
     await registers(bob, world, 'a', 'call', 3, { Expires: '0' })
     await bob.receives(200)
-    world.directory.mend('b')
+    world.switches.mend('b')
     expect([await rc(world, 'a', 'lookup'), await rc(world, 'b', 'lookup')]).toEqual([-1, -1])
     expect(await world.edge('b').rpc('ul.db_contacts', 'location')).toBe(0)
   })
@@ -275,7 +285,7 @@ describe('while the directory', () => {
     const bob = world.agent('bob', 'a')
     const carol = world.agent('carol', 'b')
     await bob.registers()
-    world.directory.isAway = true
+    world.switches.isAway = true
     // Found, refreshed and bound anew without it.
     expect(await rc(world, 'a', 'lookup')).toBe(1)
     await bob.registers()
@@ -290,14 +300,14 @@ describe('while the directory', () => {
     ] as const) {
       expect([what, await rc(world, 'b', what)]).toEqual([what, none])
     }
-    world.directory.isAway = false
+    world.switches.isAway = false
     expect([await rc(world, 'b', 'lookup'), await rc(world, 'a', 'lookup', 'carol')]).toEqual([1, 1])
     expect(await rc(world, 'b', 'lookup', 'nobody')).toBe(-1)
   })
 
   edges('is late, nobody waits for it longer than a quarter of a second at a time', async (world) => {
     const bob = world.agent('bob', 'a')
-    world.directory.delayMs = 400
+    world.switches.delayMs = 400
     const began = world.clock.now()
     await bob.registers()
     expect(world.clock.now() - began).toBeLessThanOrEqual(510)
@@ -307,7 +317,7 @@ describe('while the directory', () => {
     expect(world.clock.now() - asking).toBeLessThanOrEqual(260)
     expect(await rc(world, 'a', 'lookup')).toBe(1)
     await world.advance(1_000)
-    world.directory.delayMs = 100
+    world.switches.delayMs = 100
     expect(await rc(world, 'b', 'lookup')).toBe(1)
     const again = world.clock.now()
     expect(await rc(world, 'b', 'lookup')).toBe(1)
@@ -317,7 +327,7 @@ describe('while the directory', () => {
 
   edges('has lost all, each edge tells again what it has', async (world) => {
     await world.agent('bob', 'a').registers()
-    world.directory.forget()
+    world.switches.forget()
     expect(await rc(world, 'b', 'lookup')).toBe(1)
   })
 })
@@ -328,12 +338,13 @@ describe('an edge that dies', () => {
     await registers(bob, world, 'a', 'call', 1)
     await bob.receives(200)
     expect(await rc(world, 'b', 'lookup')).toBe(1)
-    world.directory.kill('a')
+    world.switches.kill('a')
+    await world.advance(4_000)
     expect(await rc(world, 'b', 'lookup')).toBe(-3)
     await registers(bob, world, 'b', 'call', 2)
     await bob.receives(200)
     expect(await rc(world, 'b', 'lookup')).toBe(1)
-    expect(world.directory.contacts('bob')).toEqual([`b ${bob.contact}`])
+    expect(world.switches.contacts('bob')).toEqual([`b ${bob.contact}`])
   })
 })
 
@@ -359,7 +370,7 @@ describe('a device that is learned', () => {
     await world.advance(1_000)
     expect(await learned(world, device, 'b')).toBe('3')
     expect(await learned(world, device, 'b')).toBe('2')
-    expect(world.directory.contacts('device')).toEqual([expect.stringMatching(/^b /)])
+    expect(world.switches.contacts('device')).toEqual([expect.stringMatching(/^b /)])
     const { flows } = (await world.edge('a').rpc('learn.stats')) as { flows: number }
     expect(flows).toBe(0)
     expect(await rc(world, 'a', 'lookup', 'device')).toBe(1)
@@ -370,7 +381,7 @@ describe('a device that is learned', () => {
     expect(await learned(world, bob, 'a')).toBe('1')
     const telephone = world.agent('telephone', 'b', another)
     await telephone.registers()
-    expect(world.directory.contacts('bob')).toEqual([`b ${telephone.contact}`])
+    expect(world.switches.contacts('bob')).toEqual([`b ${telephone.contact}`])
     expect(await learned(world, bob, 'a')).toBe('-1 registered')
   })
 
@@ -378,7 +389,7 @@ describe('a device that is learned', () => {
     const device = world.agent('device', 'a', { behind: 'mobile' })
     await learned(world, device, 'a')
     expect(await world.edge('b').rpc('learn.forget', 'location', 'device')).toEqual({ forgotten: 1 })
-    expect(world.directory.contacts('device')).toEqual([])
+    expect(world.switches.contacts('device')).toEqual([])
     expect(await rc(world, 'a', 'lookup', 'device')).toBe(-1)
   })
 })
@@ -398,12 +409,12 @@ describe('commands', () => {
       [bob.contact, 'a', 1],
     ])
     await rpc('ul.rm_contact', 'location', 'bob', bob.contact)
-    expect(world.directory.contacts('bob')).toEqual([`b ${second.contact}`])
+    expect(world.switches.contacts('bob')).toEqual([`b ${second.contact}`])
     await bob.registers()
     await rpc('ul.rm', 'location', 'bob')
-    expect(world.directory.contacts('bob')).toEqual([])
+    expect(world.switches.contacts('bob')).toEqual([])
     await expect(rpc('ul.lookup', 'location', 'bob')).rejects.toThrow('AOR not found in location table')
-    world.directory.isAway = true
+    world.switches.isAway = true
     await expect(rpc('ul.lookup', 'location', 'bob')).rejects.toThrow('cannot be found out now')
     await expect(rpc('ul.rm_contact', 'location', 'bob', 'sip:x@y')).rejects.toThrow(
       'cannot be found out now',
