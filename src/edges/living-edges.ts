@@ -184,15 +184,17 @@ export class LivingEdges implements Edges {
     return () => this.#directories.delete(directory)
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return
+  /** The goodbye is on its way: a link that is closed waits for what was sent. */
+  close(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve()
     this.#isClosed = true
     this.#timer?.cancel()
     this.#forgetState()
     this.#subscription.end()
     this.#listeners.clear()
     this.#standingListeners.clear()
-    if (this.#isHeart && this.#standing !== null) await this.#say('bye')
+    if (this.#isHeart && this.#standing !== null) void this.#say('bye')
+    return Promise.resolve()
   }
 
   #beat(): void {

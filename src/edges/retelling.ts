@@ -86,12 +86,13 @@ export class Retelling {
     else this.#schedule(0)
   }
 
-  async close(): Promise<void> {
+  /** Some of what waits is sent, if there is somebody to take it. */
+  close(): void {
     this.#isClosed = true
     this.#timer?.cancel()
     this.#walkTimer?.cancel()
     if (!this.#isRunning && this.#services.isUp())
-      await this.#tellSome(this.#services.untold.next(limits.edgeToldAtOnceMax))
+      void this.#tellSome(this.#services.untold.next(limits.edgeToldAtOnceMax))
   }
 
   #walkNowAndThen(): void {
