@@ -63,10 +63,10 @@ export function save(
   flags: number,
   uri: string | undefined,
 ): number | Promise<number> {
-  if (!location.isShared) return saveNow(registrar, context, location, flags, uri)
+  if (!location.isShared) return saveNow(registrar, context, location, flags, uri, true)
   const aor = aorOf(context, uri, registrar.settings)
   const asked = aor === null ? null : location.fetch(aor)
-  return onceAsked(asked, () => saveNow(registrar, context, location, flags, uri))
+  return onceAsked(asked, (isKnown) => saveNow(registrar, context, location, flags, uri, isKnown))
 }
 
 function saveNow(
@@ -75,8 +75,9 @@ function saveNow(
   location: Location,
   flags: number,
   uri: string | undefined,
+  isKnown: boolean,
 ): number {
-  const result = registerOrRefuse(registrar, context, location, flags, uri)
+  const result = registerOrRefuse(registrar, context, location, flags, uri, isKnown)
   if ('statusCode' in result) {
     registrar.onRefused(result)
     context.explain('save refused', `${result.statusCode}: ${result.error}`)
@@ -106,9 +107,10 @@ function registerOrRefuse(
   location: Location,
   flags: number,
   uri: string | undefined,
+  isKnown: boolean,
 ): Accepted | Refusal {
   try {
-    return register(registrar, context, location, flags, uri)
+    return register(registrar, context, location, flags, uri, isKnown)
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error
     return refusals.storeRefused(retryAfter(registrar))
@@ -121,6 +123,7 @@ function register(
   location: Location,
   flags: number,
   uri: string | undefined,
+  isKnown: boolean,
 ): Accepted | Refusal {
   const { settings } = registrar
   const { message } = context
@@ -159,7 +162,7 @@ function register(
   if (plan.kind === 'full') return refusals.tooManyBindings(retryAfter(registrar))
   const growth = growthOf(plan.changes)
   if (growth > 0 && !location.hasRoomFor(growth)) return refusals.tableFull(retryAfter(registrar))
-  const ready = plan.changes.length === 0 ? null : location.apply(plan.changes)
+  const ready = plan.changes.length === 0 ? null : location.apply(plan.changes, isKnown)
   rememberChanged(context, settings, plan)
   if (registrar.host.log.enabled('debug')) {
     context.explain('save', `${aor}: ${plan.changes.length} bindings changed (${registration.origin})`)

@@ -189,16 +189,21 @@ export class Location implements OwnBindings {
   /**
    * Makes the changes, visible at once. Null: that was all, as always in memory. Otherwise fulfilled when they are
    * durable and other edges know; rejects, after having undone them, if the store refuses or there is no room, or with
-   * Outdated if another edge has heard something newer.
+   * Outdated if another edge has heard something newer. `waitsForOthers` false: they are told, and nobody waits for it.
    */
-  apply(changes: readonly Change[]): Promise<void> | null {
-    const ready =
-      this.#sharing === null
-        ? this.#makeAll(changes)
-        : this.#sharing.tell(changes, this.#makeAll(ownPart(changes)))
+  apply(changes: readonly Change[], waitsForOthers = true): Promise<void> | null {
+    const ready = this.#sharing === null ? this.#makeAll(changes) : this.#shareAll(changes, waitsForOthers)
     if (ready === null || !this.#answersFirst() || typeof this.#table.refusal?.() === 'string') return ready
     ready.catch((error) => this.#complain(error))
     return null
+  }
+
+  #shareAll(changes: readonly Change[], waits: boolean): Promise<void> | null {
+    const made = this.#makeAll(ownPart(changes))
+    const told = this.#sharing?.tell(changes, made) ?? null
+    if (waits || told === null) return told
+    told.catch((error) => this.#complain(error))
+    return made
   }
 
   #makeAll(changes: readonly Change[]): Promise<void> | null {

@@ -312,6 +312,18 @@ describe.each([
     expect(await again).toEqual(['1 at a'])
   })
 
+  test('who does not want to wait for the others waits for the store alone, and loses what came too late', async () => {
+    await bind(a, '1', { callId: 'c', cseq: 2 })
+    directory.delayMs = 100
+    const changes = [{ before: null, after: bindingOf(b, '1', { callId: 'c', cseq: 1 }) }]
+    const ready = b.location.apply(changes, false)
+    expect(ready === null).toBe(!isDurable)
+    await ready
+    expect(b.location.of('bob').map(nameOf)).toEqual(['1'])
+    await clock.advance(100)
+    expect([b.location.of('bob'), b.heard]).toEqual([[], ['added 1', 'undone 1']])
+  })
+
   test('it has lost all: each tells again what it has, also what hangs on flows', async () => {
     const flow = a.location.flows.open({ socket, address: '198.51.100.1', port: 9 }, 0, 60_000)
     await bind(a, '1')
