@@ -102,9 +102,11 @@ class WorkerPost {
     this.#letters.push(letter)
     if (this.#letters.length > 1) return
     queueMicrotask(() => {
-      const told = this.#letters
+      const letters = this.#letters
       this.#letters = []
-      this.#workers.tellOne(0, 'htable', { told })
+      for (let start = 0; start < letters.length; start += lettersAtOnce) {
+        this.#workers.tellOne(0, 'htable', { told: letters.slice(start, start + lettersAtOnce) })
+      }
     })
   }
 
@@ -139,6 +141,9 @@ class WorkerPost {
     }
   }
 }
+
+/** Rings between workers have a size. */
+const lettersAtOnce = 32
 
 /** The same for all workers but the first. */
 class SisterSink implements ChangeSink {

@@ -3,7 +3,11 @@ import { beforeEach, describe, expect, it, test } from 'vitest'
 import { parseTableDefinition } from '../../plugins/htable/definition.ts'
 import htable from '../../plugins/htable/index.ts'
 import { limits } from '../../src/limits.ts'
+import { type OpenRegion, privateRegions } from '../../src/store/region.ts'
 import { simulatedClock } from '../../src/testing/clock.ts'
+import type { Link } from '../../src/worker/link.ts'
+import { memoryLinks } from '../../src/worker/memory-link.ts'
+import { createWorkers, type Workers } from '../../src/worker/workers.ts'
 import { requestText } from './digest-client.ts'
 import { MemoryTables } from './memory-tables.ts'
 import { createStand } from './stand.ts'
@@ -20,10 +24,15 @@ beforeEach(() => {
   redis = new MemoryTables(clock)
 })
 
-async function edge(values: Record<string, unknown> = {}, isUp = true) {
+interface OfWorker {
+  readonly workers: Workers
+  readonly openRegion: OpenRegion
+}
+
+async function edge(values: Record<string, unknown> = {}, isUp = true, ofWorker?: OfWorker) {
   const link = redis.link()
   if (isUp) link.find()
-  const stand = createStand({ seed: ++edges, clock, openRedis: () => link })
+  const stand = createStand({ seed: ++edges, clock, openRedis: () => link, ...ofWorker })
   const bench = await stand.load(htable, { htable: definitions, store: 'redis://x', ...values })
   const context = stand.context(requestText())
   const started = bench.start()
@@ -289,6 +298,67 @@ describe('Redis is away', () => {
       { numRuns: 500 },
     )
   }, 60_000)
+})
+
+describe('several workers', () => {
+  function linked(link: Link | undefined, isReplacement = false): Workers {
+    if (link === undefined) throw new Error('no link')
+    const one = createWorkers(link, 'a secret of the router', isReplacement)
+    link.open({ onPassed: () => {}, onTold: (from, topic, text) => one.told(from, topic, text) })
+    return one
+  }
+
+  async function router() {
+    const openRegion = privateRegions()
+    const all: Awaited<ReturnType<typeof edge>>[] = []
+    for (const workers of memoryLinks(3).map((link) => linked(link))) {
+      all.push(await edge({}, true, { workers, openRegion }))
+    }
+    return all
+  }
+
+  test('share one link: what any of them writes is told once, what others write all of them read', async () => {
+    const all = await router()
+    const other = await edge()
+    const runs = watchRuns('sht.change')
+    all[0]?.set('t=>k0', 0)
+    all[1]?.set('t=>k1', 1)
+    all[2]?.inc('n=>x')
+    all[1]?.inc('n=>x')
+    await clock.settle()
+    expect([other.get('t=>k0'), other.get('t=>k1'), other.get('n=>x')]).toEqual([0, 1, 2])
+    expect(runs()).toBeLessThanOrEqual(4)
+    other.set('t=>k1', 'newer')
+    await clock.settle()
+    expect(all.map(({ get }) => get('t=>k1'))).toEqual(['newer', 'newer', 'newer'])
+    all[2]?.call('sht_reset', 't')
+    await clock.settle()
+    expect(other.get('t=>k0')).toBeNull()
+  })
+
+  test('sht_add in any of them gives a sum that nobody else gets', async () => {
+    const all = await router()
+    const other = await edge()
+    const rcs = await Promise.all([...all, other].map(({ add }) => add('n=>x', 1)))
+    expect(rcs).toEqual([1, 1, 1, 1])
+    expect([...all, other].flatMap(({ sums }) => sums).sort()).toEqual([1, 2, 3, 4])
+    redis.stop()
+    expect(await all[2]?.add('n=>x', 1)).toBe(-2)
+  })
+
+  test('one that stands in for the first gives Redis what that one had not told', async () => {
+    const links = memoryLinks(2)
+    const openRegion = privateRegions()
+    await edge({}, false, { workers: linked(links[0]), openRegion })
+    const second = await edge({}, true, { workers: linked(links[1]), openRegion })
+    second.set('t=>x', 1)
+    await clock.settle()
+    const other = await edge()
+    expect(other.get('t=>x')).toBeNull()
+    await edge({}, true, { workers: linked(links[0], true), openRegion })
+    await clock.settle()
+    expect([second.get('t=>x'), other.get('t=>x')]).toEqual([1, 1])
+  })
 })
 
 describe('definitions', () => {

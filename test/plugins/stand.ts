@@ -17,11 +17,11 @@ import { isFault, scanMessage } from '../../src/sip/scan.ts'
 import { parseUri } from '../../src/sip/uri.ts'
 import { writeMessage } from '../../src/sip/write.ts'
 import { memoryStore } from '../../src/store/memory.ts'
-import { privateRegions } from '../../src/store/region.ts'
+import { type OpenRegion, privateRegions } from '../../src/store/region.ts'
 import { type SimulatedClock, simulatedClock } from '../../src/testing/clock.ts'
 import { collectingLog } from '../../src/testing/log.ts'
 import { seededRandom } from '../../src/testing/random.ts'
-import { oneWorker } from '../../src/worker/workers.ts'
+import { oneWorker, type Workers } from '../../src/worker/workers.ts'
 
 /**
  * A plugin on a bench: set up as a script would, its functions called one by one on messages that stand in the
@@ -56,7 +56,14 @@ export interface Bench {
 }
 
 export function createStand(
-  options: { seed?: number; directory?: string; clock?: SimulatedClock; openRedis?: OpenRedis } = {},
+  options: {
+    seed?: number
+    directory?: string
+    clock?: SimulatedClock
+    openRedis?: OpenRedis
+    workers?: Workers
+    openRegion?: OpenRegion
+  } = {},
 ) {
   const clock = options.clock ?? simulatedClock()
   const random = seededRandom(options.seed ?? 1)
@@ -105,8 +112,8 @@ export function createStand(
         },
       },
       openTable: store.open,
-      openRegion: privateRegions(),
-      workers: oneWorker,
+      openRegion: options.openRegion ?? privateRegions(),
+      workers: options.workers ?? oneWorker,
       openDatabase: createOpenDatabase(resolvePath, log),
       openRedis: options.openRedis,
       resolvePath,
