@@ -247,6 +247,16 @@ export default definePlugin({
     },
     viaduct_edges_refused_total: { doc: 'Requests with a token of the edges that were refused; by status.' },
     viaduct_edges_drained_total: { doc: 'REGISTERs that were sent elsewhere while this edge is emptied.' },
+    viaduct_edges_alive: { doc: 'Edges of the location that live, this one too, as Redis said last.' },
+    viaduct_edges_untold: {
+      doc: 'Addresses-of-record of which the other edges are to be told yet: an alarm, if it does not go back to 0.',
+    },
+    viaduct_edges_told_total: {
+      doc: 'Addresses-of-record of which the other edges were told: told, outdated, later.',
+    },
+    viaduct_edges_lookups_total: {
+      doc: 'Questions for what other edges have: remembered, read, unknown.',
+    },
     viaduct_location_changes_total: { doc: 'Bindings added, updated, removed, expired, undone; by origin.' },
   },
 

@@ -4,6 +4,7 @@ import { directoryKey, type ReadAnswer, readScript, tellScript } from '../../src
 import { type Binding, createBinding } from '../../src/location/binding.ts'
 import { openRedis } from '../../src/redis/open-redis.ts'
 import type { Redis, RedisOptions, RedisResult } from '../../src/redis/redis.ts'
+import { RedisLinks } from '../../src/redis/redis-links.ts'
 import { isRedisUrlFault } from '../../src/redis/url.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { silentLog } from '../../src/runtime/log.ts'
@@ -315,4 +316,27 @@ test('what 100,000 bindings cost', { timeout: 120_000 }, async () => {
       .map(([what, figure]) => `  ${what}: ${figure}\n`)
       .join('')}`,
   )
+})
+
+test('a router has one link for each URL, closes them, and what it says last is heard', async () => {
+  const metrics = createMetrics()
+  const links = new RedisLinks({ clock, log: silentLog, random: systemRandom(), metrics })
+  const url = `redis://127.0.0.1:${server.port}/0`
+  const redis = links.open(url)
+  expect(links.open(url)).toBe(redis)
+  expect(links.open(`redis://127.0.0.1:${server.port}/1`)).not.toBe(redis)
+  expect(() => links.open('mysql://user:secret@127.0.0.1/x')).toThrow(/redis:\/\/host/)
+  expect(await redis.whenUp(5_000)).toBe(true)
+  const names = metrics.samples().map(({ name }) => name)
+  expect(names).toEqual(expect.arrayContaining(['viaduct_redis_up', 'viaduct_redis_2_up']))
+  const other = await edge('other')
+  const leaving = new TestEdge('leaving', redis, clock, { uri: 'sip:192.0.2.9:5060', seed: 99 })
+  await until(() => other.edges.owner('leaving').isAlive)
+  await leaving.binds('alice')
+  await leaving.close()
+  await links.close()
+  await until(() => !other.edges.owner('leaving').isAlive, 900)
+  const [found] = await other.others('alice')
+  expect(found?.elsewhere?.edge).toMatchObject({ name: 'leaving', isAlive: false })
+  expect(redis.state).toBe('down')
 })
