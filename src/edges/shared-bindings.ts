@@ -3,7 +3,7 @@ import type { Binding } from '../location/binding.ts'
 import type { Change } from '../location/location.ts'
 import { Outdated, type OwnBindings, type SharedTable } from '../location/shared-table.ts'
 import type { Redis, RedisResult, Subscription } from '../redis/redis.ts'
-import type { Counter } from '../runtime/metrics.ts'
+import type { Counter, Series } from '../runtime/metrics.ts'
 import { Directory, type Notice, readNotice } from './directory.ts'
 import { aorOf, byAor, type MatchingMode, type TimedChange } from './directory-record.ts'
 import type { TellAnswer } from './directory-scripts.ts'
@@ -51,6 +51,7 @@ export class SharedBindings implements SharedTable {
   readonly #leave: (() => void)[]
   readonly #told: Counter
   readonly #lookups: Counter
+  readonly #remembering: Series
   /** Reads under way. */
   readonly #fetches = new Map<string, Promise<boolean>>()
   /** Addresses-of-record that are being told, and how often. */
@@ -81,6 +82,7 @@ export class SharedBindings implements SharedTable {
       'Questions for what other edges have: remembered, read, unknown.',
       ['result'],
     )
+    this.#remembering = this.#lookups.series('remembered')
     this.#retelling = new Retelling({
       edges,
       host,
@@ -111,7 +113,7 @@ export class SharedBindings implements SharedTable {
 
   fetch(aor: string): Promise<boolean> | null {
     if (this.#remembered.has(aor)) {
-      this.#lookups.add(1, 'remembered')
+      this.#remembering.add()
       return null
     }
     const underWay = this.#fetches.get(aor)

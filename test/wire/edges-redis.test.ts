@@ -17,7 +17,7 @@ import { type EdgeOptions, TestEdge } from '../edges/world.ts'
 import { pause } from './caller.ts'
 import { CutRedis } from './cut-redis.ts'
 import { Lab } from './lab.ts'
-import { type RedisServer, startRedis } from './redis-server.ts'
+import { type RedisServer, redisCli, startRedis } from './redis-server.ts'
 
 /**
  * The directory of src/edges in a real Redis: that its scripts mean what the tests of test/edges take them to mean, and
@@ -38,9 +38,27 @@ afterEach(async () => {
 })
 afterAll(() => lab.close())
 
+/** Three masters of a cluster. */
+async function startCluster(): Promise<RedisServer[]> {
+  const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '20000']
+  const nodes = await Promise.all([0, 1, 2].map(() => startRedis(lab, settings)))
+  const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
+  await redisCli('--cluster', 'create', ...addresses, '--cluster-yes')
+  for (const node of nodes) {
+    await until(async () => /cluster_state:ok/.test(await node.cli('CLUSTER', 'INFO')))
+  }
+  return nodes
+}
+
 async function link(of = server, options: RedisOptions = { deadlineMs: 2_000 }): Promise<Redis> {
   const host = { clock, log: silentLog, random: systemRandom(), metrics: createMetrics() }
-  const redis = openRedis(`redis://127.0.0.1:${of.port}/0`, host, options)
+  const redis = openRedis(
+    of.settings.includes('--cluster-enabled')
+      ? `redis+cluster://127.0.0.1:${of.port}`
+      : `redis://127.0.0.1:${of.port}/0`,
+    host,
+    options,
+  )
   if (isRedisUrlFault(redis)) throw new Error(redis.fault)
   expect(await redis.whenUp(5_000)).toBe(true)
   return redis
@@ -339,4 +357,22 @@ test('a router has one link for each URL, closes them, and what it says last is 
   const [found] = await other.others('alice')
   expect(found?.elsewhere?.edge).toMatchObject({ name: 'leaving', isAlive: false })
   expect(redis.state).toBe('down')
+})
+
+test('in a cluster: addresses-of-record lie on all nodes, and what happens on one is heard everywhere', {
+  timeout: 60_000,
+}, async () => {
+  const nodes = await startCluster()
+  const [first, second] = nodes
+  const a = await edge('a', {}, first)
+  const b = await edge('b', {}, second)
+  const aors = Array.from({ length: 60 }, (_, n) => `user${n}`)
+  for (const aor of aors) expect(await b.finds(aor)).toEqual([])
+  for (const aor of aors) expect((await a.binds(aor)).told).toBe('told')
+  await until(async () =>
+    (await Promise.all(aors.map((aor) => b.finds(aor)))).every((found) => found.length === 1),
+  )
+  for (const aor of aors) expect((await b.binds(aor, { cseq: 2 })).told).toBe('told')
+  await until(() => a.owned.size === 0)
+  for (const node of nodes) expect(Number(await node.cli('DBSIZE'))).toBeGreaterThan(10)
 })

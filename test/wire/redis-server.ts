@@ -10,14 +10,14 @@ export class RedisServer {
   readonly port: number
   readonly directory: string
   readonly #lab: Lab
-  readonly #settings: readonly string[]
+  readonly settings: readonly string[]
   process: Process
 
   constructor(lab: Lab, port: number, directory: string, settings: readonly string[]) {
     this.#lab = lab
     this.port = port
     this.directory = directory
-    this.#settings = settings
+    this.settings = settings
     this.process = this.#start([])
   }
 
@@ -56,7 +56,7 @@ export class RedisServer {
         '--repl-diskless-sync-delay',
         '0',
       ],
-      ...this.#settings,
+      ...this.settings,
       ...settings,
     ])
   }
