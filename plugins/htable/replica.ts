@@ -88,6 +88,13 @@ export class Replica {
     for (const [key, change] of changes) this.#confirmOne(key, change, version, results[index++] ?? '')
   }
 
+  /** It has changed and nobody will be told: what Redis has of it is newer. */
+  forgetVersion(key: string): void {
+    this.#known.delete(key)
+    this.#gone.delete(key)
+    this.#goneBefore.delete(key)
+  }
+
   /** Redis has lost what it knew: also what was removed lately, which an edge that was cut off may still have. */
   tellRemovals(): void {
     for (const gone of [this.#goneBefore, this.#gone]) {

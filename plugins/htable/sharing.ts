@@ -93,7 +93,7 @@ export class TableSharing {
     // What Redis has lost and does not have back yet cannot be added to.
     const told = kind === 'add' && this.#owes ? 'set' : kind
     const wasOverflown = this.#untold.isOverflown
-    this.#untold.note(key, told, amount, renews, waiter)
+    if (!this.#untold.note(key, told, amount, renews, waiter)) this.#replica.forgetVersion(key)
     if (!wasOverflown && this.#untold.isOverflown) {
       this.#log().warn({ max: limits.htableUntoldMax }, 'too much to tell: what is new is compared later')
       this.#mustRead = true

@@ -236,16 +236,22 @@ describe('Redis is away', () => {
     expect(b.get('t=>x')).toBe(1)
   })
 
-  test('too much to tell is not remembered but compared: nothing of it is lost', async () => {
+  test('too much to tell is not remembered but compared: new entries are not lost, of others Redis has the say', async () => {
     const [a, b] = [await edge(), await edge()]
+    b.set('t=>known', 1)
+    b.set('t=>gone', 2)
+    await clock.settle()
     a.link.lose()
     const count = limits.htableUntoldMax + 100
     for (let n = 0; n < count; n++) a.set(`t=>k${n}`, n)
+    a.set('t=>known', 'untold')
+    a.set('t=>gone', null)
     expect(a.gauge('viaduct_htable_untold')).toBe(limits.htableUntoldMax)
     expect(a.stand.log.lines.some(({ message }) => message.includes('too much to tell'))).toBe(true)
     a.link.find()
     await clock.advance(5_000)
-    expect([b.get(`t=>k${count - 1}`), tableOf(b.bench).size, a.gauge('viaduct_htable_untold')]).toEqual([
+    expect([a.get('t=>known'), a.get('t=>gone'), b.get('t=>known')]).toEqual([1, 2, 1])
+    expect([b.get(`t=>k${count - 1}`), tableOf(b.bench).size - 2, a.gauge('viaduct_htable_untold')]).toEqual([
       count - 1,
       count,
       0,

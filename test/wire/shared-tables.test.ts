@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parseTableDefinition } from '../../plugins/htable/definition.ts'
 import { EdgeTable } from '../../plugins/htable/edge-table.ts'
@@ -12,9 +13,10 @@ import { systemClock } from '../../src/runtime/clock.ts'
 import { createMetrics } from '../../src/runtime/metrics.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
 import { collectingLog } from '../../src/testing/log.ts'
-import { pause } from './caller.ts'
+import { Caller, pause, request } from './caller.ts'
 import { Lab } from './lab.ts'
 import { type RedisServer, startRedis } from './redis-server.ts'
+import { type Router, startRouter } from './router.ts'
 
 /** Tables of several edges over a real Redis that is killed, comes back empty, or hangs: decision 26. */
 const clock = systemClock()
@@ -292,5 +294,62 @@ describe('an outbox of two edges', { timeout: 40_000 }, () => {
     expect(await a.put(two, minute)).toBe('kept')
     await until(() => a.count === 2)
     expect((await a.list('2000')).length).toBe(2)
+  })
+})
+
+describe('two routers with a script', { timeout: 40_000 }, () => {
+  const edge = async (name: string) =>
+    await startRouter(lab, 'test/wire/scripts/shared-tables.cfg', {
+      data: join(lab.directory, name),
+      defines: { STORE: `redis://127.0.0.1:${server.port}/0` },
+    })
+
+  async function caller(): Promise<Caller> {
+    const opened = await Caller.open()
+    closing.push(async () => opened.close())
+    return opened
+  }
+
+  test('sums of all, numbers of their own, and the last caller of the other', async () => {
+    const [a, b] = [await edge('a'), await edge('b')]
+    const phone = await caller()
+    const ask = async ({ port }: Router, user: string) => {
+      const answer = await phone.ask(request(phone, port, { method: 'OPTIONS', user }), port)
+      await pause(100)
+      return /X-Sum: (\d+)\r\nX-Own: (\d+)\r\nX-Last: ([^\r]*)/.exec(answer?.text ?? '')?.slice(1)
+    }
+    expect([await ask(a, 'alice'), await ask(b, 'bob'), await ask(a, 'carol')]).toEqual([
+      ['1', '1', '<null>'],
+      ['2', '1', 'alice'],
+      ['3', '2', 'bob'],
+    ])
+    await server.kill()
+    // Whoever waits for Redis waits no longer than the deadline, and reads on.
+    const before = performance.now()
+    expect((await ask(b, 'dave'))?.[2]).toBe('carol')
+    expect(performance.now() - before).toBeLessThan(1_500)
+    expect([await a.stop(), await b.stop()]).toEqual([0, 0])
+  })
+
+  test('a MESSAGE that waits at one edge, killed since, is delivered by the one where the device registers', async () => {
+    const [a, b] = [await edge('a'), await edge('b')]
+    const [device, sender] = [await caller(), await caller()]
+    const registers = async ({ port }: Router) => {
+      const headers = `Contact: <sip:device@127.0.0.1:${device.port}>\r\nExpires: 600\r\n`
+      const callId = `register-${port}`
+      return await device.ask(
+        request(device, port, { method: 'REGISTER', user: 'device', callId, headers }),
+        port,
+      )
+    }
+    expect((await registers(a))?.status).toBe(200)
+    const waits = request(sender, a.port, { method: 'MESSAGE', user: 'device', body: 'hello' })
+    expect((await sender.ask(waits, a.port))?.status).toBe(202)
+    await a.kill()
+    expect((await registers(b))?.status).toBe(200)
+    await until(() => device.received.length > 0)
+    await pause(200)
+    expect(device.received).toHaveLength(1)
+    expect(device.received[0]).toMatch(/^MESSAGE .*hello$/s)
   })
 })
