@@ -52,7 +52,7 @@ export interface Report {
 
 export const workFolder = fileURLToPath(new URL('./.work/', import.meta.url))
 const source = fileURLToPath(new URL('./sipgen.c', import.meta.url))
-const program = `${workFolder}sipgen`
+export const program = `${workFolder}sipgen`
 
 /** More of them in flight than fit into a second at saturation only make the queue longer. */
 const inFlightDefault = 128
