@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest'
 import type { Agent } from '../../src/testing/index.ts'
 import { type EdgeWorld, type EdgeWorldOptions, playEdges } from './edge-world.ts'
 
-/** The way of a request to the edge that has the flow: docs/decisions/0025-edges.md. */
+/** The way of a request to the edge that has the flow: docs/decisions/0025-edges.md. With the directory, and with all of src/edges. */
 function way(title: string, play: (world: EdgeWorld) => Promise<void>, options: EdgeWorldOptions = {}): void {
   test(title, () => playEdges(options, play))
+  test(`${title} (over Redis)`, () => playEdges({ ...options, overRedis: true }, play))
 }
 
 /** What a script has run, by its log. */
@@ -481,6 +482,7 @@ describe('an owner that cannot', () => {
 
   way('is dead, and nobody has said so yet: ICMP does, and the request fails at once', async (world) => {
     const { alice } = await telephones(world)
+    world.switches.cut('b')
     await world.edge('b').server.stop(0)
     world.directory.revive('b')
     await alice.sends('MESSAGE sip:device@example.com')
@@ -495,8 +497,8 @@ describe('an owner that cannot', () => {
     world.network.drop(({ toHost }) => toHost === 'b', Number.POSITIVE_INFINITY)
     await alice.sends('MESSAGE sip:device@example.com')
     await alice.receivesNothing(1_500)
-    world.directory.kill('b')
-    await alice.receives('5xx', { within: 10 })
+    world.switches.kill('b')
+    await alice.receives('5xx', { within: 4_500 })
     expect(world.edge('a').log.messages('info')).toContainEqual(expect.stringContaining('a failed with 503'))
   })
 
@@ -510,7 +512,7 @@ describe('an owner that cannot', () => {
       world.network.drop(({ toHost }) => toHost === 'c', 1)
       await alice.sends('MESSAGE sip:third@example.com')
       await world.advance(100)
-      world.directory.kill('b')
+      world.switches.kill('b')
       await third.receives('MESSAGE')
       await third.sends(200)
       await alice.receives(200)
@@ -524,7 +526,8 @@ describe('an owner that cannot', () => {
     await device.receives('INVITE')
     await device.sends(180)
     await alice.receives(180)
-    world.directory.kill('b')
+    world.switches.kill('b')
+    await world.advance(4_500)
     await device.sends(200, sdp)
     await alice.receives(200)
     await alice.sends('ACK')
@@ -566,7 +569,7 @@ describe('an owner that cannot', () => {
     await device.receives('MESSAGE')
     await device.sends(200)
     await alice.receives(200)
-    world.directory.cut('b')
+    world.switches.cut('b')
     await world.edge('b').rpc('ul.rm', 'location', 'device')
     await alice.sends('MESSAGE sip:device@example.com')
     const refused = await alice.receives(480)
