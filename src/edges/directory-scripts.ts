@@ -184,7 +184,14 @@ local function remove(c)
   local left, gone = {}, c
   for _, r in ipairs(live) do
     if r[1] ~= c[1] or r[3] ~= c[3] then
-      left[#left + 1] = r
+      -- The same at a third edge, from before: it was told first, the removal only now.
+      local isThird = r[1] ~= self and r[1] ~= c[1] and isSame(c, r)
+      if isThird and not isAfter(r[4], r[5], r[6], c.first, tonumber(c.second), c[6]) then
+        isNews, isChanged = true, true
+        take(r, c.first, tonumber(c.second), c[6])
+      else
+        left[#left + 1] = r
+      end
     elseif r[1] == self and r[6] > c[6] then
       return
     else

@@ -315,6 +315,21 @@ export function directoryLaws(open: () => Promise<LawWorld>, title: string): voi
       await comes(world, () => a.finds('bob'), [])
     })
 
+    test('a removal that is told after what it has removed was brought back still counts', async () => {
+      const { world, a, b } = await pair()
+      const c = await world.edge('c')
+      const { binding } = await a.binds('alice', { modifiedAt: world.now() - 5_000 })
+      const [found] = await b.others('alice')
+      b.cut()
+      if (found !== undefined) await b.removes(found)
+      a.owned.clear()
+      const twin = { ...binding, ruid: 'uloc-c-1', modifiedAt: world.now() - 3_000, cseq: 2 }
+      expect(await c.change({ before: null, after: twin })).toBe('told')
+      await b.mend()
+      await comes(world, () => c.owns('alice'), [])
+      await comes(world, () => a.finds('alice'), [])
+    })
+
     test('expiry is the directory\u2019s own, and nothing is left of what has expired', async () => {
       const { world, a, b } = await pair()
       await a.binds('alice', { expiresAt: world.now() + 300 })

@@ -116,13 +116,22 @@ export function runTell(redis: MemoryRedis, key: string, args: readonly string[]
   const remove = ({ record, first, second }: Change) => {
     const found = live.find((other) => isSameName(other, record))
     if (found !== undefined && found.edge === self && found.at > record.at) return
+    const by = { callId: first, cseq: Number(second), at: record.at }
+    for (const other of live) {
+      const isThird = other.edge !== self && other.edge !== record.edge && isSame(record, other)
+      if (!isThird || isAfter(other, by)) continue
+      isNews = true
+      lose(other)
+      bury(other, by)
+      live = live.filter((one) => one !== other)
+    }
     if (found !== undefined) {
       isNews = true
       if (found.edge !== self) lose(found)
       live = live.filter((other) => other !== found)
     }
     const gone = found ?? record
-    if (gone.until > now) bury(gone, { callId: first, cseq: Number(second), at: record.at })
+    if (gone.until > now) bury(gone, by)
   }
 
   const changes = readChanges(args.slice(8), Number(life))
