@@ -18,7 +18,7 @@ import {
 } from './edge-scripts.ts'
 import type { ScriptTable } from './hash-table.ts'
 import { Replica } from './replica.ts'
-import { type Change, settleAll, UntoldChanges, type Waiter } from './untold.ts'
+import { type Batch, type Change, settleAll, UntoldChanges, type Waiter } from './untold.ts'
 
 /**
  * Keeps one table in step with Redis: tells what changes here, one batch at a time and in order, hears what others change, and
@@ -327,12 +327,16 @@ export class TableSharing {
       }
       return 0
     }
-    if (result.status !== 'refused') return limits.htableRetryMilliseconds
+    if (result.status !== 'refused') {
+      // A batch that was made before is answered with what the entries are by then: nobody's sum.
+      giveUp(batch)
+      return limits.htableRetryMilliseconds
+    }
     // What Redis will not take on another day either must not hold up the rest.
     if (lasting.has(result.code) && ++this.#failures >= failuresMax) {
       this.#failures = 0
       this.#replica.underWay = null
-      for (const { waiters } of batch.changes.values()) settleAll(waiters)
+      giveUp(batch)
       this.#world.events.add(count, 'dropped')
       this.#log().error({ code: result.code, reason: result.message, count }, 'redis takes no such change')
     }
@@ -392,6 +396,14 @@ const entriesAtOnce = 1_000
 const failuresMax = 3
 
 const lasting: ReadonlySet<string> = new Set(['ERR', 'reply', 'size', 'keys', 'WRONGTYPE', 'NOPERM'])
+
+/** Whoever waits for a sum of this batch goes on without. */
+function giveUp({ changes }: Batch): void {
+  for (const change of changes.values()) {
+    settleAll(change.waiters)
+    change.waiters = null
+  }
+}
 
 /** Channels are those of all databases of a Redis: tables of one name in two of them must not hear each other. */
 function databaseOf({ description }: Redis): string {

@@ -145,6 +145,22 @@ describe('a table that edges share', () => {
     expect(await b.add('n=>x', 1)).toBe(-2)
   })
 
+  test('sht_add does not take what an entry is by now for the sum that it came to', async () => {
+    const [a, b] = [await edge(), await edge()]
+    a.link.delayMs = 60
+    const asked = a.add('n=>x', 1)
+    await clock.advance(40)
+    // Redis has made it; the answer does not come, and is asked for again at once.
+    a.link.lose()
+    await clock.advance(25)
+    b.inc('n=>x')
+    await clock.settle()
+    a.link.delayMs = 0
+    a.link.find()
+    await clock.advance(300)
+    expect([await asked, a.sums, a.get('n=>x'), b.get('n=>x')]).toEqual([-2, [1], 2, 2])
+  })
+
   test('an answer that is late is asked for again, and nothing is added twice', async () => {
     const [a, b] = [await edge(), await edge()]
     a.link.delayMs = 400
