@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { SqliteDatabase } from '../src/database/sqlite.ts'
 import { locationSchema } from '../src/location/location-schema.ts'
+import { startDelayedRouter } from './delayed-router.ts'
 import { generate, workFolder } from './generator.ts'
 
 /**
@@ -14,7 +13,7 @@ import { generate, workFolder } from './generator.ts'
  */
 const [modes = '1,2,3', rate = '5000', users = '100000'] = process.argv.slice(2)
 const port = 27_170
-const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const script = fileURLToPath(new URL('../test/wire/scripts/location-sql.cfg', import.meta.url))
 
 for (const mode of modes.split(',')) {
   const folder = join(workFolder, `loop-${mode}`)
@@ -24,38 +23,22 @@ for (const mode of modes.split(',')) {
   const made = new SqliteDatabase(path)
   for (const statement of locationSchema('location')) made.executeSync(statement)
   await made.close()
-  const words = ['--import', at('./loop-delay.ts'), at('../src/main.ts'), 'run', '-f']
-  words.push(at('../test/wire/scripts/location-sql.cfg'), '-A', `PORT=${port}`, '-A', `DATABASE=${path}`)
+  const words = ['-f', script, '-A', `PORT=${port}`, '-A', `DATABASE=${path}`]
   words.push('-A', `MODE=${mode}`, '-A', 'INTERVAL=5', '--data', folder)
-  const router = spawn(process.execPath, words, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const told: string[] = []
-  createInterface({ input: router.stdout }).on('line', (line) => told.push(line))
-  await new Promise<void>((started) => {
-    createInterface({ input: router.stderr }).on('line', (line) => line.includes(' runs ') && started())
-  })
+  const router = await startDelayedRouter(words)
   const stand = { serverPort: port, callerPort: 28_000, calleePort: 28_100, cpu: '0', sleeps: true }
   const load = { play: ['-m', 'reg', '-q', '1'], users: Number(users), rate: Number(rate) }
   await generate(stand, { ...load, requests: 10_000 })
-  const ask = async () => {
-    const before = told.length
-    router.kill('SIGUSR2')
-    while (told.length === before) await new Promise((next) => setTimeout(next, 20))
-    return told[told.length - 1] ?? ''
-  }
   const cpuOf = (line: string) => Number(/cpu (\d+)/.exec(line)?.[1])
-  const before = cpuOf(await ask())
+  const before = cpuOf(await router.ask())
   const requests = Number(rate) * 20
   const report = await generate(stand, { ...load, requests })
-  const after = await ask()
+  const after = await router.ask()
   const cpu = (cpuOf(after) - before) / requests
   process.stdout.write(
     `db_mode ${mode}: ${report.perSecond.toFixed(0)}/s, answered ${report.ok} of ${report.sent}, p50 ${report.p50Microseconds} us, ` +
       `p99 ${report.p99Microseconds} us, ${cpu.toFixed(1)} us of CPU each; ${after.replace(/ cpu.*/, '')}\n`,
   )
-  const ended = new Promise((done) => router.once('exit', done))
-  router.kill('SIGTERM')
-  await ended
+  await router.stop()
   rmSync(folder, { recursive: true, force: true })
 }
