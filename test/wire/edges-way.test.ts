@@ -6,6 +6,9 @@ import { Lab, mainPath, nodePath } from './lab.ts'
 import { type RedisServer, startRedis } from './redis-server.ts'
 import { type Router, startRouter } from './router.ts'
 
+/** node:dgram does not (decision 14): there an edge that was killed is dead after three heartbeats, and not at once. */
+const hearsIcmp = process.env['VIADUCT_UDP'] !== 'dgram'
+
 /** Three real edges and a real Redis: the way to the owner of a binding, its death, and its drain. */
 describe('edges', { timeout: 120_000 }, () => {
   let lab: Lab
@@ -73,11 +76,16 @@ describe('edges', { timeout: 120_000 }, () => {
       expect(text).toMatch(new RegExp(`^Via: SIP/2.0/UDP 127.0.0.1:${b.port};`, 'm'))
 
     await b.kill()
-    const first = await writes(sender, a)
-    expect(first?.status).toBeGreaterThanOrEqual(480)
-    expect(first?.milliseconds).toBeLessThan(250)
-    // No second one is tried.
-    expect(await writes(sender, a)).toMatchObject({ status: 480, text: expect.stringContaining('480 Cold') })
+    if (hearsIcmp) {
+      const first = await writes(sender, a)
+      expect(first?.status).toBeGreaterThanOrEqual(480)
+      expect(first?.milliseconds).toBeLessThan(250)
+      // No second one is tried.
+      expect(await writes(sender, a)).toMatchObject({
+        status: 480,
+        text: expect.stringContaining('480 Cold'),
+      })
+    }
     await pause(4_000)
     for (const router of [a, c]) expect(await writes(sender, router)).toMatchObject({ status: 480 })
 
